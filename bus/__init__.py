@@ -1,0 +1,1 @@
+"""Every edge that carries messages: NATS, the embedded server, keys and signatures."""

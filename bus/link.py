@@ -1,0 +1,104 @@
+"""A read-only link to a peer's NATS: its gateway's ear."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bus.connection import INBOX, Bus, connect
+from bus.consumer import Delivery
+from bus.streams import OUT
+from bus.tasks import Crew, Report
+
+BUFFER = 256
+RETRY_SECONDS_FIRST = 0.5
+RETRY_SECONDS_MAX = 30.0
+
+
+class Link:
+    """Reads what a peer has for us, for ever, whatever happens to the way there."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        seed_path: Path,
+        on_delivery: Callable[[Delivery], None],
+        on_error: Report = lambda _: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``name`` is what the peer calls us: the name of its consumer for us."""
+        self._url = url
+        self._name = name
+        self._seed_path = seed_path
+        self._tls = tls
+        self._on_delivery = on_delivery
+        self._on_error = on_error
+        self._crew = Crew(on_error)
+        self._bus: Bus | None = None
+        self._last_message = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the peer's server can be reached now."""
+        return self._bus is not None and self._bus.is_connected
+
+    @property
+    def last_contact(self) -> float:
+        """When the peer's server was last heard, in seconds since 1970; 0 = never."""
+        if self.is_connected:
+            self._last_message = time.time()
+        return self._last_message
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once, for the peer may be away."""
+        await self._crew.open()
+        self._crew.start(self._run())
+
+    async def stop(self) -> None:
+        """End the link; all that was sent to us is delivered before this returns."""
+        if self._bus is not None:
+            await self._bus.drain()
+        await self._crew.close()
+
+    async def __aenter__(self) -> Link:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _run(self) -> None:
+        delay = RETRY_SECONDS_FIRST
+        while True:
+            if await self._read():
+                delay = RETRY_SECONDS_FIRST
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RETRY_SECONDS_MAX)
+
+    async def _read(self) -> bool:
+        """Read until the server throws us out; say whether it had let us in."""
+        try:
+            self._bus = await connect(
+                self._url,
+                name=f"covey-link-{self._name}",
+                seed_path=self._seed_path,
+                tls=self._tls,
+                inbox_prefix=f"{INBOX}.{self._name}",
+                on_error=self._on_error,
+            )
+        except (OSError, ValueError) as error:
+            self._on_error(error)
+            return False
+        async with self._bus:
+            await self._bus.consume(OUT, self._name, buffer=BUFFER, on_delivery=self._deliver)
+            await self._bus.wait_closed()
+        return True
+
+    def _deliver(self, delivery: Delivery) -> None:
+        self._last_message = time.time()
+        self._on_delivery(delivery)

@@ -1,0 +1,138 @@
+"""The streams and consumers of a node, as settings, and how far the server's differ from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from messages import subjects
+
+COMMANDS = "CMD"
+EVENTS = "EVT"
+TASKS = "TASK"
+OUT = "OUT"
+
+NANOSECONDS = 1_000_000_000
+MEBIBYTE = 1 << 20
+MAX_AGE_SECONDS = 7 * 24 * 3600
+DUPLICATE_WINDOW_SECONDS = 600
+COMMANDS_BYTES_MAX = 4096 * MEBIBYTE
+EVENTS_BYTES_MAX = 4096 * MEBIBYTE
+TASKS_BYTES_MAX = 1024 * MEBIBYTE
+OUT_BYTES_MAX = 512 * MEBIBYTE
+ACK_WAIT_SECONDS = 30
+ACKS_PENDING_MAX = 4096
+"""How many messages of one consumer may be delivered and not yet acknowledged."""
+DELIVER_FOR_EVER = -1
+"""A bound would hide poison messages in the stream; the node dead-letters them itself."""
+
+
+class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable pull consumer with explicit acknowledgement."""
+
+    name: str
+    filter_subject: str
+    ack_wait_seconds: int = ACK_WAIT_SECONDS
+    max_ack_pending: int = ACKS_PENDING_MAX
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream in files with limits retention that refuses what is new when it is full."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_bytes: int
+    max_age_seconds: int = MAX_AGE_SECONDS
+    duplicate_window_seconds: int = DUPLICATE_WINDOW_SECONDS
+    consumers: tuple[ConsumerSettings, ...] = ()
+
+
+def settings(node: str, kinds: Iterable[str], queues: Iterable[str]) -> tuple[StreamSettings, ...]:
+    """Return the streams of a node: commands by kind, events, tasks by queue."""
+    by_kind = {kind: subjects.every(node, "cmd", kind) for kind in kinds}
+    by_queue = {queue: subjects.task(node, queue) for queue in queues}
+    return (
+        # Only known kinds: a publish to another one gets no PubAck, so its sender learns of it.
+        StreamSettings(
+            name=COMMANDS,
+            subjects=tuple(by_kind.values()),
+            max_bytes=COMMANDS_BYTES_MAX,
+            consumers=_consumers(by_kind),
+        ),
+        StreamSettings(name=EVENTS, subjects=(subjects.every(node, "evt"),), max_bytes=EVENTS_BYTES_MAX),
+        StreamSettings(
+            name=TASKS,
+            subjects=(subjects.every(node, "task"),),
+            max_bytes=TASKS_BYTES_MAX,
+            consumers=_consumers(by_queue),
+        ),
+    )
+
+
+def out_settings(node: str, peer: str, max_bytes: int = OUT_BYTES_MAX) -> tuple[StreamSettings, ...]:
+    """Return the one stream of a peer's account, with the consumer that the peer reads."""
+    subject = subjects.out(node, peer)
+    return (
+        StreamSettings(
+            name=OUT, subjects=(subject,), max_bytes=max_bytes, consumers=_consumers({peer: subject})
+        ),
+    )
+
+
+def stream_of(subject: str) -> str:
+    """Name the stream that keeps a subject, after its third token."""
+    parts = subject.split(".", 3)
+    return parts[2].upper() if len(parts) > 2 else ""
+
+
+def stream_request(stream: StreamSettings) -> dict[str, Any]:
+    """Return the body of the request that creates a stream."""
+    return {
+        "name": stream.name,
+        "subjects": list(stream.subjects),
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_bytes": stream.max_bytes,
+        "max_age": stream.max_age_seconds * NANOSECONDS,
+        "duplicate_window": stream.duplicate_window_seconds * NANOSECONDS,
+        "allow_atomic": True,
+        "allow_direct": True,
+        "num_replicas": 1,
+    }
+
+
+def consumer_request(consumer: ConsumerSettings) -> dict[str, Any]:
+    """Return the configuration with which a consumer is created."""
+    return {
+        "durable_name": consumer.name,
+        "name": consumer.name,
+        "filter_subject": consumer.filter_subject,
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "ack_wait": consumer.ack_wait_seconds * NANOSECONDS,
+        "max_deliver": DELIVER_FOR_EVER,
+        "max_ack_pending": consumer.max_ack_pending,
+        "replay_policy": "instant",
+    }
+
+
+def differences(label: str, wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
+    """Say line by line where the server's configuration is not ours."""
+    return [
+        f"{label}.{name}: is {actual.get(name)}, should be {value}"
+        for name, value in wanted.items()
+        if not _is_same(value, actual.get(name))
+    ]
+
+
+def _is_same(wanted: Any, actual: Any) -> bool:
+    if isinstance(wanted, list) and isinstance(actual, list):
+        return set(wanted) <= set(actual)
+    return bool(wanted == actual)
+
+
+def _consumers(filters: Mapping[str, str]) -> tuple[ConsumerSettings, ...]:
+    return tuple(ConsumerSettings(name=name, filter_subject=subject) for name, subject in filters.items())

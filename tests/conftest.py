@@ -1,0 +1,63 @@
+"""A real NATS server for every test that asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bus import keys
+from bus.config import Accounts, Config
+from bus.connection import Bus, connect
+from bus.keys import Key
+from bus.server import Server
+
+NODE = "acme"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running server and the keys of its node."""
+
+    server: Server
+    node: Key
+    operator: Key
+    system: Key
+    watcher: Key
+    directory: Path
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    async def connect(self, key: Key | None = None) -> Bus:
+        return await connect(self.url, name="test", seed_path=(key or self.node).seed_path)
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[Embedded]:
+    names = ("node", "operator", "system", "watcher")
+    made = {name: keys.create_seed(tmp_path / "keys" / f"{name}.nk") for name in names}
+    accounts = Accounts(
+        node=NODE,
+        node_key=made["node"].public,
+        operator_key=made["operator"].public,
+        system_key=made["system"].public,
+        watcher_key=made["watcher"].public,
+        kinds=("workflow",),
+    )
+    directory = tmp_path / "nats"
+
+    def config(port: int) -> Config:
+        return Config(accounts=accounts, store=directory / "jetstream", port=port)
+
+    async with Server(directory, config) as server:
+        yield Embedded(server=server, directory=directory, **made)
+
+
+@pytest.fixture
+async def bus(nats_server: Embedded) -> AsyncIterator[Bus]:
+    async with await nats_server.connect() as bus:
+        yield bus
