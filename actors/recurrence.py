@@ -20,8 +20,22 @@ LAST_YEAR = 9899
 
 _STAMP = re.compile(r"\d{8}T\d{6}Z?")
 _DAY = re.compile(r"(?<=UNTIL=)\d{8}(?!\d*T)")
-_DATE_FILTER = re.compile(r"\b(BYMONTH|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYDAY|BYSETPOS)=")
-_NUMBER = re.compile(r"\b(?:INTERVAL|COUNT)=([^;]*)")
+_DATE_FILTERS = {"BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYSETPOS"}
+_WEEKDAY = re.compile(r"([+-]?[1-9]\d?)?(MO|TU|WE|TH|FR|SA|SU)")
+_ORDINALS = {"MONTHLY": 5, "YEARLY": 53}
+"""How far a weekday may be counted in BYDAY."""
+_RANGES = {
+    "INTERVAL": range(1, RULE_NUMBER + 1),
+    "COUNT": range(1, RULE_NUMBER + 1),
+    "BYSECOND": range(60),
+    "BYMINUTE": range(60),
+    "BYHOUR": range(24),
+    "BYMONTH": range(1, 13),
+    "BYMONTHDAY": range(-31, 32),
+    "BYYEARDAY": range(-366, 367),
+    "BYWEEKNO": range(-53, 54),
+    "BYSETPOS": range(-366, 367),
+}
 _PERIODS = {
     "SECONDLY": timedelta(seconds=1),
     "MINUTELY": timedelta(minutes=1),
@@ -29,6 +43,7 @@ _PERIODS = {
     "DAILY": timedelta(days=1),
     "WEEKLY": timedelta(weeks=1),
 }
+_FREQUENCIES = (*_PERIODS, "MONTHLY", "YEARLY")
 
 
 def cron_times(expression: str, after: datetime) -> Iterator[datetime]:
@@ -76,32 +91,56 @@ def _add(times: rruleset, line: str, start: datetime, after: datetime) -> None:
 
 
 def _rule(value: str, start: datetime, after: datetime) -> rrule:
-    for number in _NUMBER.findall(value):
-        if not number.isdecimal() or not 1 <= int(number) <= RULE_NUMBER:
-            raise ValueError(f"INTERVAL and COUNT are from 1 to {RULE_NUMBER}")
-    frequency = _part(value, "FREQ")
-    if frequency in ("SECONDLY", "MINUTELY", "HOURLY") and _DATE_FILTER.search(value):
-        # looking for a day second by second has no bound
-        raise ValueError(f"FREQ={frequency} cannot choose days; write FREQ=DAILY with BYHOUR and BYMINUTE")
-    if "BYEASTER" in value:
-        raise ValueError("BYEASTER is not in RFC 5545; write RDATE")
-    rule = rrulestr(value, dtstart=_near(value, frequency, start, after))
+    parts = _parts(value)
+    frequency = parts["FREQ"]
+    # looking for a day hour by hour has no bound, nor has counting what the seconds leave
+    if (frequency in ("SECONDLY", "MINUTELY", "HOURLY") and _DATE_FILTERS & parts.keys()) or (
+        frequency == "SECONDLY" and "COUNT" in parts and {"BYHOUR", "BYMINUTE"} & parts.keys()
+    ):
+        raise ValueError(f"FREQ={frequency} looks too far; write FREQ=DAILY with BYHOUR, BYMINUTE, BYSECOND")
+    rule = rrulestr(value, dtstart=_near(parts, start, after))
     if not isinstance(rule, rrule):
         raise ValueError(f"{value} is not one rule")
     return rule
 
 
-def _near(value: str, frequency: str, start: datetime, after: datetime) -> datetime:
+def _parts(value: str) -> dict[str, str]:
+    """Return the parts of a rule, each checked: the library takes some wrong ones and breaks later."""
+    pairs = [part.partition("=") for part in value.split(";")]
+    parts = {name: text for name, _, text in pairs}
+    if len(parts) < len(pairs) or parts.get("FREQ") not in _FREQUENCIES:
+        raise ValueError(f"{value} needs each part once, and FREQ one of {', '.join(_FREQUENCIES)}")
+    farthest = min(_ORDINALS.get(parts["FREQ"], 0), 5 if "BYMONTH" in parts else 53)
+    for name, text in parts.items():
+        if not _is_part(name, text, farthest):
+            raise ValueError(f"{name}={text} is no part of a rule of RFC 5545")
+    return parts
+
+
+def _is_part(name: str, text: str, farthest: int) -> bool:
+    if name in _RANGES:
+        numbers = [text] if name in ("INTERVAL", "COUNT") else text.split(",")
+        signed = all(re.fullmatch(r"[+-]?[0-9]{1,5}", number) for number in numbers)
+        return signed and all(_in_range(int(number), name) for number in numbers)
+    if name == "BYDAY":
+        days = [_WEEKDAY.fullmatch(day) for day in text.split(",")]
+        return all(day and abs(int(day[1] or 0)) <= farthest for day in days)
+    if name == "WKST":
+        return re.fullmatch("MO|TU|WE|TH|FR|SA|SU", text) is not None
+    return name == "FREQ" or (name == "UNTIL" and _STAMP.fullmatch(text) is not None)
+
+
+def _in_range(number: int, name: str) -> bool:
+    # only what counts from both ends has no zeroth
+    return number in _RANGES[name] and (number != 0 or _RANGES[name][0] == 0)
+
+
+def _near(parts: dict[str, str], start: datetime, after: datetime) -> datetime:
     """Return the last start with the same phase that is not too late: an old rule is not run through."""
-    if frequency not in _PERIODS or "COUNT=" in value or after <= start:
+    if parts["FREQ"] not in _PERIODS or "COUNT" in parts or after <= start:
         return start
-    period = _PERIODS[frequency] * int(_part(value, "INTERVAL") or 1)
+    period = _PERIODS[parts["FREQ"]] * int(parts.get("INTERVAL", 1))
     return start + (after - start) // period * period
-
-
-def _part(value: str, name: str) -> str:
-    found = re.search(rf"\b{name}=([^;]*)", value)
-    return found[1] if found else ""
 
 
 def _without_zone(line: str, zone: ZoneInfo) -> str:

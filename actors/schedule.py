@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -120,8 +121,11 @@ def _times(schedule: Schedule, zone: ZoneInfo, after: datetime) -> Iterator[date
     field = "cron" if schedule.rrule is None else "rrule"
     try:
         if schedule.rrule is None:
-            return cron_times(schedule.cron or "", after)
-        return rule_times(schedule.rrule, zone, _local_start(schedule, zone), after)
+            times = cron_times(schedule.cron or "", after)
+        else:
+            times = rule_times(schedule.rrule, zone, _local_start(schedule, zone), after)
+        # some wrong rules show only when the first time is looked for
+        return chain(list(islice(times, 1)), times)
     except (ValueError, OverflowError) as error:
         raise _invalid(field, str(error)) from error
 
