@@ -18,6 +18,8 @@ PEER_ACCOUNT = "PEER_"
 """How the name of a peer's account begins."""
 
 GIBIBYTE = 1 << 30
+STORE_BYTES_MAX = 1024 * GIBIBYTE
+"""What all quotas together may be; fixed, for a running server refuses a smaller sum when a peer goes."""
 NODE_QUOTA_BYTES = 16 * GIBIBYTE
 PEER_QUOTA_BYTES = 1 * GIBIBYTE
 PEER_STREAMS_MAX = 1
@@ -43,7 +45,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     node_key: str
     """Our nkey in the peer's account; an nkey belongs to one account."""
-    peer_key: str
+    peer_key: str = ""
+    """The nkey with which the peer reads; empty: it has not accepted our invitation yet."""
+    invite_key: str = ""
+    """The nkey in an open invitation; empty: there is none."""
     quota_bytes: int = PEER_QUOTA_BYTES
 
 
@@ -86,7 +91,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def render(config: Config) -> str:
     """Return the whole configuration file."""
     accounts = config.accounts
-    total = accounts.quota_bytes + sum(peer.quota_bytes for peer in accounts.peers)
     head = [
         f"listen: {_text(f'{config.host}:{config.port}')}",
         f"server_name: {_text(f'covey-{accounts.node}')}",
@@ -95,7 +99,7 @@ def render(config: Config) -> str:
         f"  store_dir: {_text(str(config.store))}",
         # The default loses acknowledged messages on a power cut.
         "  sync_interval: always",
-        f"  max_file: {total}",
+        f"  max_file: {STORE_BYTES_MAX}",
         "}",
     ]
     return "\n".join([*head, *_tls(config.tls), "", render_accounts(accounts)])
@@ -105,7 +109,7 @@ def render_accounts(accounts: Accounts) -> str:
     """Return the account block alone: what the owner of an unmanaged NATS pastes into its configuration."""
     lines = ["accounts {", *_node_account(accounts)]
     for peer in accounts.peers:
-        lines += _peer_account(peer)
+        lines += _peer_account(peer, accounts.node)
     system = [f"    {{nkey: {accounts.system_key}}}"] if accounts.system_key else []
     lines += [f"  {SYSTEM_ACCOUNT} {{", "    users: [", *_indent(system), "    ]", "  }", "}"]
     return "\n".join([*lines, f"system_account: {SYSTEM_ACCOUNT}", ""])
@@ -147,11 +151,15 @@ def _node_account(accounts: Accounts) -> list[str]:
     ]
 
 
-def _peer_account(peer: Peer) -> list[str]:
+def _peer_account(peer: Peer, node: str) -> list[str]:
     limits = (
         f"max_file: {peer.quota_bytes}, max_streams: {PEER_STREAMS_MAX}, max_consumers: {PEER_CONSUMERS_MAX}"
     )
-    users = [f"{{nkey: {peer.node_key}}}", *_user(peer.peer_key, _peer_permissions(peer.name))]
+    users = [f"{{nkey: {peer.node_key}}}"]
+    if peer.peer_key:
+        users += _user(peer.peer_key, _peer_permissions(peer.name))
+    if peer.invite_key:
+        users += _user(peer.invite_key, _invited_permissions(node, peer.name))
     return [
         f"  {_text(account_of(peer.name))} {{",
         f"    jetstream: {{{limits}}}",
@@ -184,6 +192,13 @@ def _peer_permissions(name: str) -> list[str]:
     says = [f"$JS.API.CONSUMER.MSG.NEXT.OUT.{name}", f"$JS.ACK.OUT.{name}.>"]
     return [
         f"publish: {{allow: {_list(says)}}}",
+        f"subscribe: {{allow: {_list([f'_INBOX.{name}.>'])}}}",
+    ]
+
+
+def _invited_permissions(node: str, name: str) -> list[str]:
+    return [
+        f"publish: {{allow: {_list([subjects.meet(node)])}}}",
         f"subscribe: {{allow: {_list([f'_INBOX.{name}.>'])}}}",
     ]
 

@@ -89,6 +89,7 @@ class Link:
                 seed_path=self._seed_path,
                 tls=self._tls,
                 inbox_prefix=f"{INBOX}.{self._name}",
+                reconnect_seconds_max=RETRY_SECONDS_MAX,
                 on_error=self._on_error,
             )
         except (OSError, ValueError) as error:

@@ -1,0 +1,253 @@
+"""All that a node does with a connection to one account of a NATS server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from bus import api, ensure
+from bus.consumer import Consumer, Delivery
+from bus.publisher import Outbound, Publisher
+from bus.services import Handler, Served
+from bus.streams import StreamSettings
+from bus.tasks import Crew, Report
+from messages import subjects
+
+BUFFER = 512
+"""How many messages a consumer asks for at a time."""
+_REFUSED = "authorization violation"
+
+
+class Heard(NamedTuple):
+    """A message that nobody acknowledges."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class StreamState(NamedTuple):
+    """What a stream holds; another ``created`` or a smaller ``last`` means that it lost something."""
+
+    created: str
+    """RFC 3339, in nanoseconds."""
+    first: int
+    last: int
+    messages: int
+    bytes: int
+
+
+class ServerFacts(NamedTuple):
+    """What a server says of itself."""
+
+    version: str
+    url: str
+    name: str
+
+
+class Bus:
+    """An open connection; every method may be called again after a failure."""
+
+    def __init__(self, client: Client, on_error: Report, on_reconnect: Callable[[], None]) -> None:
+        self._client = client
+        self._on_error = on_error
+        self._on_reconnect = on_reconnect
+        self._crew = Crew(on_error)
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._was_open = False
+        self._publisher = Publisher(client, self._connected)
+        self._consumers: list[Consumer] = []
+        self._services: list[Served] = []
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be reached now."""
+        return self._client.is_connected
+
+    @property
+    def stalls(self) -> int:
+        """How many times consumers fell silent and were asked again."""
+        return sum(consumer.stalls for consumer in self._consumers)
+
+    async def ensure(self, settings: Sequence[StreamSettings]) -> list[str]:
+        """Create streams and consumers that are missing; return a line for each setting that differs."""
+        return await ensure.ensure(self._client, settings)
+
+    async def drift(self, settings: Sequence[StreamSettings]) -> list[str]:
+        """Return a line for each setting that differs, and change nothing."""
+        return await ensure.drift(self._client, settings)
+
+    async def publish(self, batch: Sequence[Outbound]) -> list[int]:
+        """Store all durably and return their stream sequences; raises PublishFailed."""
+        return await self._publisher.publish(batch)
+
+    async def consume(
+        self,
+        stream: str,
+        durable: str,
+        *,
+        buffer: int = BUFFER,
+        on_delivery: Callable[[Delivery], None],
+    ) -> Consumer:
+        """Deliver what a durable consumer has; returns when it was asked for the first time."""
+        consumer = Consumer(self._client, stream, durable, buffer, on_delivery)
+        await consumer.start()
+        self._consumers.append(consumer)
+        self._crew.start(consumer.watch())
+        return consumer
+
+    async def serve_calls(self, node: str, handler: Handler) -> Served:
+        """Answer ``covey.<node>.call.>``; handlers run side by side."""
+        return await self._serve(node, "call", handler)
+
+    async def serve_asks(self, node: str, handler: Handler) -> Served:
+        """Answer ``covey.<node>.ask.>``; handlers run side by side."""
+        return await self._serve(node, "ask", handler)
+
+    async def request(self, subject: str, body: bytes, headers: dict[str, str], timeout: float) -> bytes:  # noqa: ASYNC109  # the library's own bound
+        """Ask and return the answer; raises TimeoutError, or ConnectionError when nobody listens."""
+        try:
+            reply = await self._client.request(subject, body, timeout=timeout, headers=headers or None)
+        except nats.errors.NoRespondersError as error:
+            raise ConnectionError(f"nobody listens on {subject}") from error
+        if reply.headers and "Nats-Service-Error" in reply.headers:
+            raise RuntimeError(f"{subject} failed: {reply.headers['Nats-Service-Error']}")
+        return reply.data
+
+    async def subscribe(self, subject: str) -> AsyncIterator[Heard]:
+        """Hear everything that is published from now on; the server knows of it when this returns."""
+        subscription = await self._client.subscribe(subject)
+        await self._client.flush()
+
+        async def heard() -> AsyncIterator[Heard]:
+            try:
+                async for message in subscription.messages:
+                    yield Heard(message.subject, message.headers or {}, message.data)
+            finally:
+                with suppress(nats.errors.Error):
+                    await subscription.unsubscribe()
+
+        return heard()
+
+    async def answer(
+        self, subject: str, handler: Callable[[dict[str, str], bytes], Awaitable[bytes]]
+    ) -> None:
+        """Answer one subject, one request after the other; the server knows of it when this returns."""
+
+        async def take(message: Msg) -> None:
+            await message.respond(await handler(message.headers or {}, message.data))
+
+        await self._client.subscribe(subject, cb=take)
+        await self._client.flush()
+
+    async def watch_unknown(
+        self, node: str, kinds: Collection[str], callback: Callable[[Heard], None]
+    ) -> None:
+        """Report each command whose kind nobody knows: no stream takes it, so it would be lost in silence."""
+        place = subjects.every(node, "cmd").count(".")
+
+        async def look(message: Msg) -> None:
+            if message.subject.split(".", place + 1)[place] not in kinds:
+                callback(Heard(message.subject, message.headers or {}, message.data))
+
+        await self._client.subscribe(subjects.every(node, "cmd"), cb=look)
+        await self._client.flush()
+
+    async def stream_state(self, stream: str) -> StreamState | None:
+        """Return what a stream holds, or None if there is none."""
+        found = await api.find(self._client, f"STREAM.INFO.{stream}")
+        if found is None:
+            return None
+        state = found["state"]
+        return StreamState(
+            found["created"], state["first_seq"], state["last_seq"], state["messages"], state["bytes"]
+        )
+
+    def server_info(self) -> ServerFacts:
+        """Return what the server that we are connected to says of itself."""
+        told: dict[str, Any] = self._client._server_info  # the library shows only a part of it
+        url = self._client.connected_url
+        return ServerFacts(
+            str(told.get("version", "")), url.geturl() if url else "", str(told.get("server_name", ""))
+        )
+
+    async def sync_always(self) -> bool | None:
+        """Say whether the server syncs every write; None outside of the system account."""
+        with suppress(*api.TIMEOUTS):
+            return await api.syncs_always(self._client)
+        return None
+
+    async def wait_closed(self) -> None:
+        """Return when the connection has ended for good: closed by us, or thrown out by the server."""
+        await self._closed.wait()
+
+    async def drain(self) -> None:
+        """Stop to read, let the services finish, send what is left, and close."""
+        for consumer in self._consumers:
+            await consumer.stop()
+        if self._client.is_connected:
+            for service in self._services:
+                await service.stop()
+            with suppress(nats.errors.Error):
+                await self._client.drain()
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection at once; may be called twice."""
+        await self._crew.close()
+        with suppress(nats.errors.Error):
+            await self._client.close()
+        self._closed.set()
+
+    async def __aenter__(self) -> Bus:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _serve(self, node: str, what: str, handler: Handler) -> Served:
+        served = Served(self._crew, handler, self._on_error)
+        await served.start(self._client, node, what)
+        self._services.append(served)
+        return served
+
+    async def open(self, options: dict[str, Any]) -> None:
+        """Connect with the library's options; only ``connect`` calls this."""
+        await self._client.connect(
+            **options,
+            error_cb=self._errored,
+            disconnected_cb=self._disconnected,
+            reconnected_cb=self._reconnected,
+            closed_cb=self._ended,
+        )
+        self._was_open = True
+        self._connected.set()
+        await self._publisher.open()
+        await self._crew.open()
+
+    async def _errored(self, error: Exception) -> None:
+        if not self._was_open and _REFUSED in str(error).lower():
+            raise PermissionError("the server does not know our key")  # ends the attempt to connect
+        self._on_error(error)
+
+    async def _disconnected(self) -> None:
+        self._connected.clear()
+        self._publisher.forget()
+
+    async def _reconnected(self) -> None:
+        self._connected.set()
+        for consumer in self._consumers:
+            await consumer.pull_again()
+        self._on_reconnect()
+
+    async def _ended(self) -> None:
+        self._connected.clear()
+        self._publisher.forget()
+        self._closed.set()
