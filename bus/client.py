@@ -229,7 +229,6 @@ class Bus:
         )
         self._was_open = True
         self._connected.set()
-        await self._publisher.open()
         await self._crew.open()
 
     async def _errored(self, error: Exception) -> None:

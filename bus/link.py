@@ -14,6 +14,7 @@ from bus.streams import OUT
 from bus.tasks import Crew, Report
 
 BUFFER = 256
+CONNECT_SECONDS = 5.0
 RETRY_SECONDS_FIRST = 0.5
 RETRY_SECONDS_MAX = 30.0
 
@@ -89,6 +90,7 @@ class Link:
                 seed_path=self._seed_path,
                 tls=self._tls,
                 inbox_prefix=f"{INBOX}.{self._name}",
+                within_seconds=CONNECT_SECONDS,
                 reconnect_seconds_max=RETRY_SECONDS_MAX,
                 on_error=self._on_error,
             )

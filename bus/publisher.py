@@ -86,11 +86,6 @@ class Publisher:
         self._count = 0
         self._waiting: dict[str, asyncio.Future[_Ack]] = {}
 
-    async def open(self) -> None:
-        """Subscribe to the acknowledgements."""
-        self._inbox = self._client.new_inbox()
-        await self._client.subscribe(f"{self._inbox}.*", cb=self._on_ack)
-
     def forget(self) -> None:
         """Stop to wait for acknowledgements that a lost connection will not bring."""
         for waiting in self._waiting.values():
@@ -99,6 +94,7 @@ class Publisher:
 
     async def publish(self, batch: Sequence[Outbound]) -> list[int]:
         """Store all, in order within each stream, and return their sequences; raises PublishFailed."""
+        await self._listen()
         limit = self._client.max_payload - HEADERS_BYTES_SPARE
         sequences: dict[int, int] = {}
         reasons = {n: "it is too large" for n, message in enumerate(batch) if _size(message) > limit}
@@ -112,6 +108,12 @@ class Publisher:
         if reasons:
             raise PublishFailed(reasons, sequences, hopeless)
         return [sequences[place] for place in range(len(batch))]
+
+    async def _listen(self) -> None:
+        # Not when connecting: a user who only reads may have no right to an inbox.
+        if not self._inbox:
+            self._inbox = self._client.new_inbox()
+            await self._client.subscribe(f"{self._inbox}.*", cb=self._on_ack)
 
     async def _store(
         self, places: Sequence[int], batch: Sequence[Outbound]

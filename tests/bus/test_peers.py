@@ -16,6 +16,7 @@ from bus.consumer import Delivery
 from bus.keys import Key
 from bus.link import Link
 from bus.publisher import Outbound
+from bus.server import Server
 from bus.streams import out_settings, settings
 from tests.bus.heard import Ear
 from tests.conftest import NODE, Embedded
@@ -88,6 +89,19 @@ async def test_a_link_reads_what_is_said(nats_server: Embedded, pair: Pair, out:
 
     assert [delivery.sequence for delivery in deliveries] == [1, 2, 3, 4, 5]
     assert errors.heard == []
+
+
+async def test_a_link_waits_for_a_peer_that_is_away(nats_server: Embedded, pair: Pair, out: Bus) -> None:
+    ear, errors = Ear[Delivery](), Ear[Exception]()
+    await out.publish([said(1)])
+    seed, url, config = pair.theirs.seed_path, nats_server.url, nats_server.server.config
+    await nats_server.server.stop()
+
+    async with Link(url, name=PEER, seed_path=seed, on_delivery=ear, on_error=errors) as link:
+        await errors.count(1)
+        assert not link.is_connected
+        async with Server(nats_server.directory, lambda _: config):
+            assert (await ear.count(1))[0].sequence == 1
 
 
 async def test_a_peer_comes_and_goes_while_others_stay(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bus.connection import Bus, Heard
+from bus.connection import Bus, Heard, connect
 from tests.bus.heard import Ear
 from tests.conftest import NODE, Embedded
 
@@ -80,11 +80,13 @@ async def test_a_subscription_hears_all_from_then_on(bus: Bus, nats_server: Embe
 
 @pytest.mark.parametrize("who", ["node", "watcher"])
 async def test_only_commands_of_unknown_kinds_are_reported(bus: Bus, nats_server: Embedded, who: str) -> None:
-    ear = Ear[Heard]()
-    async with await nats_server.connect(getattr(nats_server, who)) as watcher:
+    ear, errors = Ear[Heard](), Ear[Exception]()
+    seed = getattr(nats_server, who).seed_path
+    async with await connect(nats_server.url, name=who, seed_path=seed, on_error=errors) as watcher:
         await watcher.watch_unknown(NODE, ["workflow"], ear)
         for kind in ("workflow", "wrokflow"):
             with pytest.raises(ConnectionError if who == "watcher" and kind == "workflow" else TimeoutError):
                 await bus.request(f"covey.acme.cmd.{kind}.w.save", b"{}", {}, timeout=0.2)
 
         assert [heard.subject for heard in await ear.count(1)] == ["covey.acme.cmd.wrokflow.w.save"]
+    assert errors.heard == []
