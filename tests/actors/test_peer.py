@@ -477,9 +477,12 @@ def test_the_state_survives_a_snapshot() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State) == state
 
 
-def test_every_event_survives_the_journal() -> None:
-    for event in ACTOR.decide(do(PARTNER, heard(1)), heard(3), turn()):
-        assert msgspec.json.decode(encode(event), type=type(event)) == event
+@pytest.mark.parametrize(
+    "command", [SEND, ASK, heard(1), heard(3), heard(1, key=""), peer.arrived(b"{", KEY)]
+)
+def test_commands_and_events_survive_the_journal(command: Command) -> None:
+    for message in (command, *ACTOR.decide(PARTNER, command, turn())):
+        assert msgspec.json.decode(encode(message), type=type(message)) == message
 
 
 def test_nothing_that_a_person_decides_is_open_to_peers() -> None:
