@@ -109,7 +109,7 @@ def render_accounts(accounts: Accounts) -> str:
     """Return the account block alone: what the owner of an unmanaged NATS pastes into its configuration."""
     lines = ["accounts {", *_node_account(accounts)]
     for peer in accounts.peers:
-        lines += _peer_account(peer, accounts.node)
+        lines += render_peer(peer, accounts.node)
     system = [f"    {{nkey: {accounts.system_key}}}"] if accounts.system_key else []
     lines += [f"  {SYSTEM_ACCOUNT} {{", "    users: [", *_indent(system), "    ]", "  }", "}"]
     return "\n".join([*lines, f"system_account: {SYSTEM_ACCOUNT}", ""])
@@ -151,7 +151,8 @@ def _node_account(accounts: Accounts) -> list[str]:
     ]
 
 
-def _peer_account(peer: Peer, node: str) -> list[str]:
+def render_peer(peer: Peer, node: str) -> list[str]:
+    """Return the lines of the account of one peer."""
     limits = (
         f"max_file: {peer.quota_bytes}, max_streams: {PEER_STREAMS_MAX}, max_consumers: {PEER_CONSUMERS_MAX}"
     )

@@ -47,7 +47,7 @@ async def connect(
     within_seconds: float = CONNECT_SECONDS,
     reconnect_seconds_max: float = RECONNECT_SECONDS_MAX,
     on_error: Report = lambda _: None,
-    on_reconnect: Callable[[], None] = lambda: None,
+    on_reconnect: Callable[[], object] = lambda: None,
 ) -> Bus:
     """Connect, and stay connected for ever; raises PermissionError, or ConnectionError in the end."""
     options: dict[str, Any] = {

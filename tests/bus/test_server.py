@@ -170,3 +170,34 @@ def test_the_account_block_stands_alone() -> None:
     assert text.startswith("accounts {")
     assert "{nkey: UNODE}" in text
     assert "listen" not in text
+
+
+async def test_a_server_killed_in_the_middle_loses_and_repeats_nothing(
+    bus: Bus, nats_server: Embedded
+) -> None:
+    await bus.ensure(SETTINGS)
+    batches = [[command(20 * number + n) for n in range(20)] for number in range(60)]
+    sequences: list[int] = []
+
+    for number, batch in enumerate(batches):
+        if number in (10, 30):
+            asyncio.get_running_loop().call_soon(os.kill, nats_server.server.pid, signal.SIGKILL)
+        sequences += await bus.publish(batch)
+
+    assert sequences == list(range(1, 1201))
+    state = await bus.stream_state("CMD")
+    assert state is not None
+    assert state.messages == 1200
+
+
+async def test_a_consumer_that_falls_silent_is_asked_again(bus: Bus) -> None:
+    await bus.ensure(SETTINGS)
+    ear = Ear[Delivery]()
+    await bus.consume("CMD", "workflow", on_delivery=ear)
+
+    await bus.request("$JS.API.CONSUMER.DELETE.CMD.workflow", b"", {}, timeout=5)
+    await bus.ensure(SETTINGS)
+    await bus.publish([command(1)])
+
+    assert len(await ear.count(1)) == 1
+    assert bus.stalls >= 1
