@@ -54,10 +54,11 @@ class ServerFacts(NamedTuple):
 class Bus:
     """An open connection; every method may be called again after a failure."""
 
-    def __init__(self, client: Client, on_error: Report, on_reconnect: Callable[[], None]) -> None:
+    def __init__(self, client: Client, on_error: Report, on_reconnect: Callable[[], object]) -> None:
         self._client = client
         self._on_error = on_error
-        self._on_reconnect = on_reconnect
+        self.on_reconnect = on_reconnect
+        """Called whenever the connection is back."""
         self._crew = Crew(on_error)
         self._connected = asyncio.Event()
         self._closed = asyncio.Event()
@@ -244,7 +245,7 @@ class Bus:
         self._connected.set()
         for consumer in self._consumers:
             await consumer.pull_again()
-        self._on_reconnect()
+        self.on_reconnect()
 
     async def _ended(self) -> None:
         self._connected.clear()

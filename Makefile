@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh machine with Python 3.11+, make and git: make demo, make test.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint types bench soak lock docs clean
+
+demo: .venv/ready          ## Run the main job: three organisations plan together.
+	@$(BIN)/covey demo
+
+test: .venv/ready          ## Run the tests.
+	@$(BIN)/python -m pytest
+
+check: .venv/ready         ## Run what a change must pass: style, types, tests.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy actors bus cli messages node store bench
+	@$(BIN)/python -m pytest
+
+bench: .venv/ready         ## Measure: a table and a JSON line each.
+	@$(BIN)/python -m bench
+
+soak: .venv/ready          ## Run many more simulated schedules, faults and malformed messages.
+	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest tests/sim tests/fault -x
+
+docs: .venv/ready          ## Write the generated part of the documentation again.
+	@$(BIN)/covey schema --markdown > docs/wire.md
+
+lock: .venv/ready          ## Write the versions at hand into the lock file.
+	@$(BIN)/pip freeze --exclude-editable | grep -iv '^covey' > requirements-dev.lock
+
+.venv/ready: pyproject.toml requirements-dev.lock
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

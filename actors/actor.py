@@ -1,0 +1,250 @@
+"""What an actor is: data and pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from messages.base import Message
+from messages.envelope import ACTOR, OPERATOR, PEER, Address
+
+State = TypeVar("State")
+Command = TypeVar("Command", bound=Message)
+Event = TypeVar("Event", bound=Message)
+
+
+class Rejected(Exception):
+    """The rules forbid the command; nothing happened.
+
+    ``code`` is a word, ``detail`` says what is wrong and how to mend it, ``at`` is a JSON pointer into the
+    command, ``extra`` holds whatever a program may want to read (conflicts, the current version).
+    """
+
+    def __init__(
+        self, code: str, detail: str = "", *, at: str = "", extra: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.at = at
+        self.extra = dict(extra or {})
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listing shows of an entity and filters it by."""
+
+    status: str = ""
+    name: str = ""
+    parent: str = ""
+    """The id of the entity that this one belongs to."""
+    owner: str = ""
+    """The node that owns it; empty: ours."""
+    at: datetime | None = None
+    """The instant that listings of this kind are ordered and windowed by."""
+    labels: dict[str, str] = {}
+    fields: dict[str, Any] = {}
+    """A few more fields, each a JSON value."""
+    shown_as: str = ""
+    """The kind in whose listings it stands, when that is not its own."""
+    shown_id: str = ""
+    """The id it stands under there, ``owner/id``."""
+
+
+class ById(msgspec.Struct, frozen=True):
+    """A need: the summary of one entity of this node."""
+
+    kind: str
+    id: str
+
+
+class ByName(msgspec.Struct, frozen=True):
+    """A need: the summary of the entity of a kind that has this name in this node."""
+
+    kind: str
+    name: str
+
+
+Need: TypeAlias = ById | ByName
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An entity as another one sees it while it decides."""
+
+    id: str
+    summary: Summary
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outside gives to one decision."""
+
+    me: Address
+    node: str
+    """The name of this node."""
+    message: str
+    """The id of the message that is being handled."""
+    at: datetime
+    """The instant of the message, in UTC; a redelivery has the same."""
+    sender: str = OPERATOR
+    """``operator``, ``actor``, ``alarm`` or ``peer/<name>``, verified."""
+    cause: str = ""
+    correlation: str = ""
+    peers: frozenset[str] = frozenset()
+    """The names of the peers that we exchange copies with (state ``partner`` or ``paused``)."""
+    known: Mapping[Need, Known | None] = {}
+    """What was found of that which ``Actor.needs`` asked for; None = there is none."""
+
+    @property
+    def peer(self) -> str:
+        """The name of the peer that said it, or nothing when it came from this node."""
+        return self.sender.removeprefix(PEER) if self.sender.startswith(PEER) else ""
+
+    @property
+    def origin(self) -> str:
+        """The name of the node that said it: the peer's, or ours."""
+        return self.peer or self.node
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether an actor of this node said it, and not a client or a peer."""
+        return self.sender == ACTOR
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A command to send. ``to.node`` other than ours goes through that peer's gateway."""
+
+    to: Address
+    command: Message
+    sender: str = ACTOR
+    """Only a gateway orders in another's name."""
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Work for the world outside, on ``covey.<node>.task.<queue>``; the worker answers with a command."""
+
+    queue: str
+    body: Message
+
+
+class Relay(msgspec.Struct, frozen=True):
+    """An order whose body is passed on as it came (a gateway, for the peer that sent it)."""
+
+    to: Address
+    verb: str
+    body: msgspec.Raw
+    id: str
+    sender: str
+    correlation: str
+    cause: str
+    expect: int | None = None
+
+
+class Say(msgspec.Struct, frozen=True):
+    """A numbered message to a peer, kept until the peer acknowledges it (a gateway only)."""
+
+    peer: str
+    incarnation: int
+    """Which life of the link the sequence belongs to."""
+    sequence: int
+    body: Message
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """The peer has everything up to ``sequence``: forget it (a gateway only)."""
+
+    peer: str
+    sequence: int
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """Say everything from ``sequence`` on again (a gateway only)."""
+
+    peer: str
+    sequence: int
+
+
+Effect: TypeAlias = Order | Task | Relay | Say | Acknowledged | Repeat
+
+
+def no_needs(_command: Any, _turn: Turn) -> Sequence[Need]:
+    """Need to know nothing of others."""
+    return ()
+
+
+def no_effects(_state: Any, _event: Any, _turn: Turn) -> Sequence[Effect]:
+    """Cause nothing."""
+    return ()
+
+
+def no_answer(_command: Any, _refusal: Rejected, _turn: Turn) -> Sequence[Effect]:
+    """Tell nobody of a refusal but the sender."""
+    return ()
+
+
+def no_alarms(_state: Any) -> Mapping[str, datetime]:
+    """Want no alarm."""
+    return {}
+
+
+def no_summary(_state: Any) -> Summary | None:
+    """Stand in no listing."""
+    return None
+
+
+def no_copies(_state: Any, _peer: str, _node: str) -> tuple[int, int] | None:
+    """Let no peer hold a copy."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Generic[State]):
+    """A question to one entity that its state answers."""
+
+    query: Any
+    """The struct of what is asked; unknown fields are refused."""
+    answer: Callable[[State, Any, datetime], Any]
+    """Given the state, the question and the present instant; raises Rejected."""
+    peers_may_ask: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor(Generic[State, Command, Event]):
+    """One kind of entity. Nothing in it does IO, reads a clock or draws a random number."""
+
+    kind: str
+    commands: tuple[type[Any], ...]
+    """The commands it takes, public ones first; the tag of each is ``<kind>.<verb>``."""
+    events: tuple[type[Any], ...]
+    """The events it records; the tag of each is ``<kind>.<event>``."""
+    initial: State
+    decide: Callable[[State, Command, Turn], Sequence[Event]]
+    """Return what happens, or raise Rejected; the second time the same command changes nothing."""
+    evolve: Callable[[State, Event], State]
+    """Return the state after the event; never raises, never decides."""
+    react: Callable[[State, Event, Turn], Sequence[Effect]] = no_effects
+    """Return what the event causes, given the state after all events of the command."""
+    answer: Callable[[Command, Rejected, Turn], Sequence[Effect]] = no_answer
+    """Return whom a refusal is told to besides the sender: the asker whose address the command carries."""
+    needs: Callable[[Command, Turn], Sequence[Need]] = no_needs
+    """Name the entities of this node whose summaries the decision depends on."""
+    alarms: Callable[[State], Mapping[str, datetime]] = no_alarms
+    """Name the instants at which the entity wants an ``alarm``; one that was delivered is not repeated."""
+    summary: Callable[[State], Summary | None] = no_summary
+    """Return what a listing shows; None = it stands in none (never written, or deleted)."""
+    view: Callable[[State], Any] = lambda state: state
+    """Return what ``get`` answers, without ``kind``, ``id`` and ``version``, which are added; None = not found."""
+    questions: Mapping[str, Question[State]] = field(default_factory=dict)
+    copies: Callable[[State, str, str], tuple[int, int] | None] = no_copies
+    """Return the generation and version of the copy that a peer should hold, given its name and ours."""
+    internal: frozenset[str] = frozenset()
+    """The verbs that only actors of this node (and granted peers, through their gateway) may say."""
+    peers_may: frozenset[str] = frozenset()
+    """The verbs that a peer may say; the entity itself checks by ``turn.peer`` what it may touch."""
+
+    def replay(self, events: Iterable[Event]) -> State:
+        """Fold the recorded events into the state they lead to."""
+        return reduce(self.evolve, events, self.initial)

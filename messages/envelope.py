@@ -1,0 +1,116 @@
+"""The wrapping around every message: who, to whom, when, and because of what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+OPERATOR = "operator"
+"""The sender of what a client of our own bus says."""
+ACTOR = "actor"
+"""The sender of what an actor of this node orders."""
+ALARM = "alarm"
+"""The sender of the alarm that an actor asked for."""
+PEER = "peer/"
+"""How the sender of what a peer said begins; the name of the peer follows."""
+
+RETRY = -1
+"""The ``expect`` of a command whose version conflicts the node retries by itself."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Address(msgspec.Struct, frozen=True, order=True):
+    """One entity: the kind of actor, the identity within that kind, and the node (empty: ours)."""
+
+    kind: str
+    id: str
+    node: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.node}/{self.kind}.{self.id}" if self.node else f"{self.kind}.{self.id}"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One command in flight, here."""
+
+    id: str
+    """The key that makes a repeat harmless: in the broker, in the inbox, in the outbox."""
+    to: Address
+    verb: str
+    body: bytes
+    """The JSON of the command."""
+    at: int
+    """The instant of the message in microseconds since 1970; a redelivery has the same."""
+    sender: str = OPERATOR
+    correlation: str = ""
+    """The id of the first message of the cascade; empty when this is the first."""
+    cause: str = ""
+    """The id of the message that led to this one; empty when it is the first."""
+    expect: int | None = None
+    """The version that the sender saw: checked before the command is judged."""
+    traceparent: str = ""
+    attempt: int = 1
+    """How many times this message has been delivered."""
+    is_call: bool = False
+    """Whether the sender waits for the outcome, so that a mistake is answered and not kept as a dead letter."""
+    fault: tuple[str, str] | None = None
+    """The code and detail of what the edge found wrong with it."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a command: the reply to a call, and what a repeat gets again."""
+
+    status: Literal["done", "rejected", "dead"]
+    kind: str
+    id: str
+    version: int
+    """The version of the entity after the command."""
+    events: Sequence[msgspec.Raw] = ()
+    code: str = ""
+    """Why not, as a word."""
+    detail: str = ""
+    """Why not, and how to mend it."""
+    at: str = ""
+    """The JSON pointer of the field that is at fault."""
+    extra: dict[str, Any] = {}
+    """What a program may want to read of a refusal: conflicts, free intervals, the stored version."""
+    message: str = ""
+    """The id of the command."""
+
+
+def follow_trace(parent: str, correlation: str, message: str) -> str:
+    """Return the W3C ``traceparent`` of a message; a cascade that came without one gets its own."""
+    parts = parent.split("-")
+    trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 else derive(correlation, "trace")
+    return f"00-{trace}-{derive(message, 'span')[:16]}-01"
+
+
+def derive(cause: str, number: int | str) -> str:
+    """Return the id of the ``number``-th message caused by ``cause``; a replay gives the same."""
+    return blake2b(f"{cause}/{number}".encode(), digest_size=16).hexdigest()
+
+
+def digest(body: bytes) -> bytes:
+    """Return what tells two bodies under one id apart."""
+    return blake2b(body, digest_size=8).digest()
+
+
+def micros(at: datetime) -> int:
+    """Return an instant as microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(at: int) -> datetime:
+    """Return microseconds since 1970 as an instant in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def rfc3339(at: int) -> str:
+    """Return microseconds since 1970 as RFC 3339 in UTC."""
+    return instant(at).isoformat().replace("+00:00", "Z")

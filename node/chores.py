@@ -1,0 +1,164 @@
+"""The node's own workers: links, digests of what peers should hold, answers to what peers ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.actor import Actor, Rejected
+from messages.base import Command, encode
+from messages.envelope import ACTOR, Address, Envelope, derive
+from messages.peer import (
+    PAGE,
+    Answer,
+    AnswerTask,
+    CompareTask,
+    Digest,
+    DigestTask,
+    Entry,
+    LinksTask,
+    Send,
+    To,
+    Want,
+)
+from node.answers import Answers, refusal
+from node.engine import Engine
+from node.intake import Intake
+from node.links import Known, Links
+from node.trail import verb_of
+from store.queries import Filter, listing
+from store.step import Found
+from store.store import Store
+
+QUEUES = ("links", "digest", "compare", "answer")
+SHARED_PAGE = 200
+
+Work = Callable[[str, bytes], Awaitable[None]]
+
+
+class Chores:
+    """Does the tasks that only the node itself can do."""
+
+    def __init__(
+        self,
+        node: str,
+        parts: tuple[Engine, Store, Intake, Answers, Links],
+        actors: Sequence[Actor[Any, Any, Any]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._node = node
+        self._engine, self._store, self._intake, self._answers, self._links = parts
+        self._actors = {actor.kind: actor for actor in actors}
+        self._clock = clock
+        self.work: dict[str, Work] = {
+            "links": self._relink,
+            "digest": self._digest,
+            "compare": self._compare,
+            "answer": self._answer,
+        }
+
+    async def relink_all(self) -> None:
+        """Bring all links in line with the states of the peers."""
+        async for found in _all(self._store, "peer"):
+            await self.relink(found.id)
+
+    async def relink(self, peer: str) -> None:
+        """Bring the links of one peer in line with its state."""
+        live = await self._engine.peek("peer", peer)
+        state = live.state
+        known = Known(state.status, state.url, state.public_key) if live.summary is not None else None
+        await self._links.refresh(peer, known)
+
+    async def _relink(self, _id: str, body: bytes) -> None:
+        await self.relink(msgspec.json.decode(body, type=LinksTask).peer)
+
+    async def _digest(self, id: str, body: bytes) -> None:
+        peer = msgspec.json.decode(body, type=DigestTask).peer
+        entries = [entry async for entry in self._held_by(peer)]
+        entries.sort(key=_place)
+        pages = [entries[start : start + PAGE] for start in range(0, len(entries), PAGE)] or [[]]
+        after = ""
+        for number, page in enumerate(pages):
+            until = "" if number == len(pages) - 1 else _place(page[-1])
+            await self._say((id, number), peer, Digest(entries=page, after=after, until=until))
+            after = until
+
+    async def _held_by(self, peer: str) -> AsyncIterator[Entry]:
+        for actor in self._actors.values():
+            async for found in _all(self._store, actor.kind):
+                if found.kind != actor.kind:
+                    continue  # a copy that is shown among ours
+                live = await self._engine.peek(found.kind, found.id)
+                held = actor.copies(live.state, peer, self._node)
+                if held is not None:
+                    yield Entry(kind=found.kind, id=found.id, generation=held[0], version=held[1])
+
+    async def _compare(self, id: str, body: bytes) -> None:
+        task = msgspec.json.decode(body, type=CompareTask)
+        digest = task.digest
+        theirs = {_place(entry): entry for entry in digest.entries}
+        ours: dict[str, tuple[int, int]] = {}
+        for kind in self._actors:
+            async for found in _all(self._store, kind, owner=task.peer):
+                state = (await self._engine.peek(found.kind, found.id)).state
+                ours[f"{state.kind}/{state.id}"] = (state.generation, state.version)
+        is_here = {place for place in ours if digest.after < place and (not digest.until or place <= digest.until)}
+        missing = [place for place, entry in theirs.items() if ours.get(place, (-1, 0)) < (entry.generation, entry.version)]
+        wanted = sorted({*missing, *(is_here - theirs.keys())})
+        if wanted:
+            entries = [To(kind=kind, id=name) for kind, _, name in (place.partition("/") for place in wanted)]
+            await self._say((id, 0), task.peer, Want(entries=entries[:PAGE]))
+
+    async def _answer(self, id: str, body: bytes) -> None:
+        task = msgspec.json.decode(body, type=AnswerTask)
+        ask = task.ask
+        if await self._answers.peer_may_ask(ask.kind, ask.query):
+            reply = await self._answers.answer(ask.kind, ask.id, ask.query, bytes(ask.body), self._clock())
+        else:
+            reply = refusal(ask.kind, ask.id, Rejected("not_granted", f"peers may not ask {ask.query}"))
+        answer = Answer(question=ask.question, reply=msgspec.Raw(reply))
+        await self._order((id, 0), task.peer, answer)
+
+    async def _say(self, cause: tuple[str, int], peer: str, word: Command) -> None:
+        """Say a word to the gateway that the peer has for us."""
+        send = Send(
+            to=To(kind="peer", id=self._node),
+            verb=verb_of(word),
+            body=msgspec.Raw(encode(word)),
+            id=derive(*cause),
+            correlation=cause[0],
+            cause=cause[0],
+        )
+        await self._order(cause, peer, send)
+
+    async def _order(self, cause: tuple[str, int], peer: str, command: Command) -> None:
+        envelope = Envelope(
+            id=derive(derive(*cause), "chore"),
+            to=Address("peer", peer),
+            verb=verb_of(command),
+            body=encode(command),
+            at=self._clock(),
+            sender=ACTOR,
+            cause=cause[0],
+            correlation=cause[0],
+        )
+        await self._intake.call(envelope)
+
+
+def _place(entry: Entry) -> str:
+    return f"{entry.kind}/{entry.id}"
+
+
+async def _all(store: Store, kind: str, owner: str | None = None) -> AsyncIterator[Found]:
+    columns = {} if owner is None else {"owner": owner}
+    after: tuple[str | int, str] | None = None
+    while True:
+        wanted = Filter(kind=kind, columns=columns, limit=SHARED_PAGE, after=after)
+        found, places = await listing(store, wanted)
+        for entity in found:
+            yield entity
+        if len(found) < SHARED_PAGE:
+            return
+        after = places[-1]

@@ -1,0 +1,205 @@
+"""Handling one message: from a body to the step that says all it changes. Nothing here waits."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.actor import Actor, Effect, Rejected, Turn
+from messages.base import Alarm, encode, tag
+from messages.envelope import ALARM, OPERATOR, PEER, RETRY, Envelope, Outcome, digest, instant
+from node.batch import Batch, Job
+from node.live import Live
+from node.steps import dead_step, done_step, refused_step
+from node.trail import Trail
+from store.step import Outgoing, Recorded, Step
+
+ATTEMPTS = 3
+"""How often a message that fails unexpectedly is tried before it is a dead letter."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one envelope of a batch."""
+
+    envelope: Envelope
+    outcome: bytes
+    """The JSON of the Outcome; empty when the message is to be tried again."""
+    step: Step | None = None
+
+    @property
+    def outgoing(self) -> Sequence[Outgoing]:
+        """The messages that it caused."""
+        return self.step.outgoing if self.step else ()
+
+
+class Handler:
+    """Runs the pure functions of the actors of one node."""
+
+    def __init__(self, node: str, actors: Mapping[str, Actor[Any, Any, Any]], trail: Trail) -> None:
+        self.actors = actors
+        self.peers: frozenset[str] = frozenset()
+        self._node = node
+        self._trail = trail
+        self._decoders = {
+            (actor.kind, tag(command).partition(".")[2]): msgspec.json.Decoder(command)
+            for actor in actors.values()
+            for command in actor.commands
+        }
+        self._alarms = msgspec.json.Decoder(Alarm)
+
+    def open(self, envelope: Envelope) -> Job:
+        """Read the body of a message and say what its decision needs to know."""
+        key = (envelope.to.kind, envelope.to.id)
+        actor = self.actors.get(envelope.to.kind)
+        if envelope.fault is not None:
+            return Job(envelope, key, fault=(*envelope.fault, ""))
+        if actor is None:
+            known = ", ".join(sorted(self.actors))
+            return Job(envelope, key, fault=("unknown_kind", f"no {envelope.to.kind}; there are {known}", ""))
+        decoder = self._decoders.get((actor.kind, envelope.verb))
+        if envelope.verb == "alarm" and envelope.sender == ALARM:
+            decoder = self._alarms
+        if decoder is None:
+            verbs = ", ".join(sorted(verb for kind, verb in self._decoders if kind == actor.kind))
+            detail = f"{actor.kind} has no verb {envelope.verb}; it has {verbs}"
+            return Job(envelope, key, fault=("unknown_verb", detail, ""))
+        return self._decode(Job(envelope, key, actor), actor, decoder)
+
+    def _decode(self, job: Job, actor: Actor[Any, Any, Any], decoder: msgspec.json.Decoder[Any]) -> Job:
+        envelope = job.envelope
+        try:
+            command = decoder.decode(envelope.body or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            detail, _, at = str(error).partition(" - at `")
+            return Job(envelope, job.key, fault=("invalid_message", detail, _pointer(at.rstrip("`"))))
+        try:
+            needs = actor.needs(command, self._turn(envelope))
+        except Exception:
+            needs = ()  # the decision will meet the same bug, and tell it with its traceback
+        return Job(envelope, job.key, actor, command, needs)
+
+    def run(self, batch: Batch) -> list[Result]:
+        """Handle every job in order."""
+        return [self._one(batch, job) for job in batch.jobs]
+
+    def notice_peers(self, batch: Batch) -> None:
+        """Remember which peers copies are exchanged with, as the batch has left them."""
+        for (kind, id), live in batch.changed.items():
+            if kind == "peer":
+                is_partner = live.summary is not None and live.summary.status in ("partner", "paused")
+                self.peers = self.peers | {id} if is_partner else self.peers - {id}
+
+    def bury(self, envelope: Envelope, error: Exception) -> Result:
+        """Give up on a message that keeps failing."""
+        reason = f"{type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        step = dead_step(self._trail, envelope, ("failed", reason, ""), trace)
+        return Result(envelope, step.handled.outcome, step)
+
+    def _one(self, batch: Batch, job: Job) -> Result:
+        envelope = job.envelope
+        before = batch.outcomes.get(envelope.id)
+        mark = digest(envelope.body)
+        if before is not None:
+            return Result(envelope, before[1] if before[0] == mark else self._reused(envelope))
+        try:
+            step = self._step(batch, job)
+        except Exception as error:
+            if envelope.attempt < ATTEMPTS:
+                return Result(envelope, b"")
+            buried = self.bury(envelope, error)
+            batch.outcomes[envelope.id] = (mark, buried.outcome)
+            return buried
+        batch.outcomes[envelope.id] = (mark, step.handled.outcome)
+        return Result(envelope, step.handled.outcome, step)
+
+    def _reused(self, envelope: Envelope) -> bytes:
+        return encode(
+            Outcome(
+                status="rejected",
+                kind=envelope.to.kind,
+                id=envelope.to.id,
+                version=0,
+                code="id_reused",
+                detail="another message with this id was handled before; give each message an id of its own",
+                message=envelope.id,
+            )
+        )
+
+    def _step(self, batch: Batch, job: Job) -> Step:
+        envelope, actor = job.envelope, job.actor
+        if actor is None or job.fault is not None:
+            fault = job.fault or ("unknown_kind", "", "")
+            if envelope.is_call:
+                no = Rejected(fault[0], fault[1], at=fault[2])
+                return refused_step(self._trail, envelope, no, 0)
+            return dead_step(self._trail, envelope, fault)
+        live = batch.changed.get(job.key) or batch.lives[job.key]
+        turn = self._turn(envelope, {need: batch.known(need) for need in job.needs})
+        try:
+            self._admit(actor, envelope, live)
+            if envelope.verb == "alarm" and actor.alarms(live.state).get(job.command.name) != job.command.due:
+                events: Sequence[Any] = ()  # the entity no longer wants it
+            else:
+                events = actor.decide(live.state, job.command, turn)
+        except Rejected as no:
+            effects = actor.answer(job.command, no, turn)
+            return refused_step(self._trail, envelope, no, live.version, effects)
+        return self._advance(batch, job, live, (events, turn))
+
+    def _admit(self, actor: Actor[Any, Any, Any], envelope: Envelope, live: Live) -> None:
+        verb, sender = envelope.verb, envelope.sender
+        if sender == OPERATOR and verb in actor.internal:
+            raise Rejected("not_granted", f"{actor.kind}.{verb} is said by the node itself, not from outside")
+        if sender.startswith(PEER) and verb not in actor.peers_may:
+            raise Rejected("not_granted", f"a peer may not say {actor.kind}.{verb}")
+        if envelope.expect not in (None, RETRY, live.version):
+            detail = f"version {envelope.expect} was expected, it is {live.version}; get it and try again"
+            raise Rejected(
+                "version_conflict", detail, extra={"stored": live.version, "expected": envelope.expect}
+            )
+
+    def _advance(self, batch: Batch, job: Job, live: Live, decision: tuple[Sequence[Any], Turn]) -> Step:
+        actor, envelope = job.actor, job.envelope
+        assert actor is not None
+        events, turn = decision
+        if not events:
+            return done_step(self._trail, envelope, live, live)[0]
+        recorded, state = [], live.state
+        for version, event in enumerate(events, live.version + 1):
+            recorded.append(Recorded(version, tag(event), encode(event)))
+            state = actor.evolve(state, event)
+        effects: list[Effect] = [effect for event in events for effect in actor.react(state, event, turn)]
+        after = Live(
+            state=state,
+            version=recorded[-1].version,
+            summary=actor.summary(state),
+            alarms=actor.alarms(state),
+            events_since=live.events_since + len(events),
+            bytes_since=live.bytes_since + sum(len(event.body) for event in recorded),
+            snapshot_bytes=live.snapshot_bytes,
+        )
+        step, after = done_step(self._trail, envelope, live, after, recorded, effects)
+        batch.changed[job.key] = after
+        return step
+
+    def _turn(self, envelope: Envelope, known: Mapping[Any, Any] | None = None) -> Turn:
+        return Turn(
+            me=envelope.to,
+            node=self._node,
+            message=envelope.id,
+            at=instant(envelope.at),
+            sender=envelope.sender,
+            cause=envelope.cause,
+            correlation=envelope.correlation or envelope.id,
+            peers=self.peers,
+            known=known or {},
+        )
+
+
+def _pointer(path: str) -> str:
+    """Turn msgspec's ``$.graph.items[...]`` into a JSON pointer."""
+    return path.removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")

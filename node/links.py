@@ -1,0 +1,248 @@
+"""The links to the peers: an account, a way out and a way in for each, in line with the peers' states."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
+
+from bus.config import Accounts, Config
+from bus.connection import Bus, connect
+from bus.consumer import Delivery
+from bus.keys import Key, verify
+from bus.link import Link
+from bus.server import Server
+from bus.streams import out_settings
+from bus.tasks import Crew
+from messages import subjects
+from messages.base import encode
+from messages.envelope import ACTOR, Address, Envelope
+from messages.peer import Connected, arrived
+from node.contacts import Contacts
+from node.handle import Result
+from node.intake import Intake, outcome_of
+from node.relay import Relay, dress_signed
+from node.trail import out_lane
+from store.step import Outgoing
+from store.store import Store
+
+RETRY_SECONDS = 1.0
+GUEST_SECONDS = 2.0
+"""How long a guest may stay after it was answered."""
+REFUSED_SECONDS = 5.0
+"""When a message that we could not take (the peer is paused) is offered again."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the gateway says of a peer."""
+
+    status: str
+    url: str
+    public_key: str
+
+
+@dataclass
+class Connection:
+    """What is up for one peer."""
+
+    crew: Crew
+    out: Bus | None = None
+    relay: Relay | None = None
+    link: Link | None = None
+    url: str = ""
+
+
+@dataclass
+class Links:
+    """All links of one node."""
+
+    contacts: Contacts
+    node: str
+    store: Store
+    intake: Intake
+    identity: Key
+    url: str
+    """Where our own NATS is."""
+    clock: Callable[[], int]
+    report: Callable[[Exception], None]
+    server: Server | None = None
+    """The NATS that we manage; None: accounts are another's business."""
+    accounts: Accounts | None = None
+    tls: ssl.SSLContext | None = None
+    on_met: Callable[[str, bytes], Awaitable[bytes]] | None = None
+    """Answers what an invited node says."""
+    _up: dict[str, Connection] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def refresh(self, peer: str, known: Known | None, *, is_invited: bool = False) -> None:
+        """Bring up, or take down, what belongs to a peer in this state."""
+        async with self._turn:
+            is_wanted = is_invited if known is None else known.status != "blocked"
+            if known is None and not is_invited:
+                self.contacts.forget(peer)
+            elif known is not None:
+                self.contacts.keep(peer, replace(self.contacts.facts(peer), is_shut=not is_wanted))
+            await self.tell_server()
+            if not is_wanted:
+                await self._take_down(peer)
+                return
+            connection = self._up.get(peer)
+            if connection is None:
+                connection = self._up[peer] = Connection(Crew(self.report))
+                await connection.crew.open()
+                connection.crew.start(self._go_out(peer, connection))
+            await self._listen(peer, connection, known)
+
+    async def tell_server(self) -> None:
+        """Give the managed server the accounts of all peers."""
+        if self.server is None or self.accounts is None:
+            return
+        accounts = replace(self.accounts, peers=self.contacts.described(self.clock()))
+        config: Config = replace(self.server.config, accounts=accounts)
+        if config != self.server.config:
+            await self.server.reload(config)
+
+    def put(self, rows: Sequence[Outgoing]) -> None:
+        """Publish what is for peers soon."""
+        by_lane: dict[str, list[Outgoing]] = {}
+        for row in rows:
+            by_lane.setdefault(row.lane, []).append(row)
+        for peer, connection in self._up.items():
+            mine = by_lane.get(out_lane(peer))
+            if mine and connection.relay is not None:
+                connection.relay.put(mine)
+
+    def told_again(self, peers: Sequence[str]) -> None:
+        """Look into the store for what is to be said to these peers again."""
+        for peer in peers:
+            connection = self._up.get(peer)
+            if connection is not None and connection.relay is not None:
+                connection.relay.look_again()
+
+    def is_linked(self, peer: str) -> bool:
+        """Say whether the peer's NATS can be reached now."""
+        connection = self._up.get(peer)
+        return connection is not None and connection.link is not None and connection.link.is_connected
+
+    def close_invitation(self, peer: str) -> None:
+        """Let an invitation end once the guest has read our answer."""
+
+        async def end() -> None:
+            await asyncio.sleep(GUEST_SECONDS)
+            self.contacts.keep(peer, replace(self.contacts.facts(peer), invite_key="", invite_until=0))
+            async with self._turn:
+                await self.tell_server()
+
+        self._up[peer].crew.start(end())
+
+    async def close(self) -> None:
+        """Take everything down."""
+        for peer in list(self._up):
+            await self._take_down(peer)
+
+    async def _take_down(self, peer: str) -> None:
+        connection = self._up.pop(peer, None)
+        if connection is None:
+            return
+        if connection.link is not None:
+            await connection.link.stop()
+        await connection.crew.close()
+        if connection.out is not None:
+            await connection.out.close()
+
+    async def _go_out(self, peer: str, connection: Connection) -> None:
+        """Connect to the peer's account on our own NATS and publish there; the account may be made later."""
+        while connection.out is None:
+            try:
+                connection.out = await connect(
+                    self.url,
+                    name=f"covey-out-{peer}",
+                    seed_path=self.contacts.key(peer, "account").seed_path,
+                    tls=self.tls,
+                    on_error=self.report,
+                    on_reconnect=lambda: self.told_again([peer]),
+                )
+            except (OSError, ValueError) as error:
+                self.report(error)
+                await asyncio.sleep(RETRY_SECONDS)
+        out = connection.out
+        while True:
+            try:
+                await out.ensure(out_settings(self.node, peer))
+                break
+            except Exception as error:
+                self.report(error)
+                await asyncio.sleep(RETRY_SECONDS)
+        await self._invite_desk(peer, out)
+        ways = (out.publish, dress_signed(self.identity.sign))
+        connection.relay = Relay(self.store, [out_lane(peer)], ways, self.intake.note_sent)
+        await connection.relay.run()
+
+    async def _invite_desk(self, peer: str, out: Bus) -> None:
+        if self.on_met is None:
+            return
+        met = self.on_met
+
+        async def answer(_headers: dict[str, str], body: bytes) -> bytes:
+            return await met(peer, body)
+
+        await out.answer(subjects.meet(self.node), answer)
+
+    async def _listen(self, peer: str, connection: Connection, known: Known | None) -> None:
+        wanted = known.url if known is not None and known.status == "partner" else ""
+        if wanted == connection.url and (connection.link is not None) == bool(wanted):
+            return
+        if connection.link is not None:
+            await connection.link.stop()
+            connection.link = None
+        connection.url = wanted
+        if not wanted or known is None:
+            return
+        key = known.public_key
+        connection.link = Link(
+            wanted,
+            name=self.node,
+            seed_path=self.contacts.key(peer, "reader").seed_path,
+            on_delivery=lambda delivery: self._hear(peer, key, delivery),
+            on_error=self.report,
+            tls=ssl.create_default_context() if wanted.startswith("tls:") else None,
+        )
+        await connection.link.start()
+        self._order(peer, Connected())
+
+    def _hear(self, peer: str, key: str, delivery: Delivery) -> None:
+        signature = delivery.headers.get(subjects.SIGNATURE, "")
+        is_signed = verify(key, delivery.body, signature)
+        receive = arrived(delivery.body, key if is_signed else "")
+
+        async def finish(result: Result) -> None:
+            if not result.outcome:
+                await delivery.nak(RETRY_SECONDS)
+            elif outcome_of(result.outcome).code == "peer_paused":
+                await delivery.nak(REFUSED_SECONDS)
+            else:
+                await delivery.ack()
+
+        self.intake.put(self._envelope(peer, "receive", encode(receive), delivery.attempts), finish)
+
+    def _order(self, peer: str, command: Connected) -> None:
+        async def finish(_result: Result) -> None:
+            return
+
+        self.intake.put(self._envelope(peer, "connected", encode(command), 1), finish)
+
+    def _envelope(self, peer: str, verb: str, body: bytes, attempt: int) -> Envelope:
+        return Envelope(
+            id=uuid.uuid4().hex,
+            to=Address("peer", peer),
+            verb=verb,
+            body=body,
+            at=self.clock(),
+            sender=ACTOR,
+            attempt=attempt,
+        )

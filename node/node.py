@@ -1,0 +1,241 @@
+"""A node: everything that runs side by side, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from actors.actor import Actor
+from bus.connection import Bus, Heard
+from bus.consumer import Consumer, Delivery
+from bus.streams import COMMANDS, TASKS, settings
+from messages import subjects
+from messages.envelope import Envelope, derive
+from node.alarms import ring
+from node.answers import Answers
+from node.chores import QUEUES, Chores
+from node.edge import Edge
+from node.engine import Engine
+from node.handle import ATTEMPTS, Result
+from node.intake import Intake
+from node.links import Links
+from node.operate import Operations
+from node.relay import Relay
+from node.trail import CMD, EVT, TASK
+from store.queries import Filter, listing
+from store.step import Outgoing
+from store.store import Store
+
+LANES = (CMD, EVT, TASK)
+WORKER_QUEUES = ("execution",)
+"""Queues whose workers are other programs."""
+RETRY_SECONDS = 0.2
+"""How long a message that failed waits before it is tried again, doubled each time."""
+STOP_SECONDS = 8.0
+PRUNE_SECONDS = 3600.0
+KEEP_DAYS = 8
+"""Longer than the broker keeps messages, so that a repeat is always known."""
+PRUNE_ROWS = 5_000
+PEERS_MAX = 500
+
+_LOG = logging.getLogger("covey")
+
+
+def clock() -> int:
+    """Return the present instant in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def report(error: Exception) -> None:
+    """Log an error that nobody waits for."""
+    _LOG.warning("%s: %s", type(error).__name__, error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a node is made of."""
+
+    name: str
+    actors: Sequence[Actor[Any, Any, Any]]
+    store: Store
+    bus: Bus
+    engine: Engine
+    intake: Intake
+    relay: Relay
+    links: Links
+    answers: Answers
+    operations: Operations
+    chores: Chores
+    edge: Edge
+
+
+class Node:
+    """The running node."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._consumers: list[Consumer] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._epoch = ""
+        """When the stream of commands was made: its sequences begin anew with it."""
+
+    @property
+    def streams(self) -> Any:
+        """The streams that this node needs."""
+        return stream_settings(self._parts.name, self._parts.actors)
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Take up the work where it was left; return when the node is ready."""
+        parts = self._parts
+        for line in await parts.bus.ensure(self.streams):
+            _LOG.warning("the stream setting %s", line)
+        await self.heal()
+        parts.engine.peers = await self._peers()
+        ringing = ring(parts.store, clock, self._ring)
+        for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
+            self._tasks.append(group.create_task(work))
+        await parts.chores.relink_all()
+        await self._consume(group)
+        await parts.bus.serve_calls(parts.name, self._call)
+        await parts.bus.serve_asks(parts.name, self._ask)
+
+    async def stop(self) -> None:
+        """Take nothing new, finish and publish what was taken."""
+        for consumer in self._consumers:
+            await consumer.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._parts.intake.wait_empty()
+                await self._parts.relay.wait_idle()
+                await self._parts.intake.wait_empty()
+        except TimeoutError:
+            _LOG.warning("not all was published in %s s; the next start goes on with it", STOP_SECONDS)
+        await self._parts.links.close()
+        await self._parts.bus.drain()
+        for task in self._tasks:
+            task.cancel()
+
+    async def heal(self) -> None:
+        """Send again what a broker that was emptied, or is shorter than it was, has lost."""
+        parts = self._parts
+        for lane in LANES:
+            state = await parts.bus.stream_state(lane)
+            if state is None:
+                continue
+            if lane == COMMANDS:
+                self._epoch = state.created
+            known = await parts.store.meta(f"stream.{lane}")
+            last = state.last if known in (None, state.created) else 0
+            lost = await parts.store.lost(lane, last)
+            await parts.store.note(f"stream.{lane}", state.created)
+            if lost:
+                _LOG.warning("the broker lost %d messages of %s; they are sent again", lost, lane)
+        parts.relay.look_again()
+
+    async def reconnected(self) -> None:
+        """Find out what the server holds after it was away."""
+        parts = self._parts
+        while True:
+            try:
+                await parts.bus.ensure(self.streams)
+                await self.heal()
+                return
+            except Exception as error:
+                report(error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def relay(self, rows: Sequence[Outgoing]) -> None:
+        """Publish what a batch has left."""
+        self._parts.relay.put([row for row in rows if row.lane in LANES])
+        self._parts.links.put(rows)
+
+    async def _consume(self, group: asyncio.TaskGroup) -> None:
+        bus = self._parts.bus
+        for actor in self._parts.actors:
+            self._consumers.append(await bus.consume(COMMANDS, actor.kind, on_delivery=self._command))
+        for queue in QUEUES:
+
+            def take(delivery: Delivery, queue: str = queue) -> None:
+                self._tasks.append(group.create_task(self._task(queue, delivery)))
+
+            self._consumers.append(await bus.consume(TASKS, queue, buffer=16, on_delivery=take))
+
+    def _command(self, delivery: Delivery) -> None:
+        arrival = (derive(self._epoch, delivery.sequence), delivery.at, delivery.attempts)
+        envelope = self._parts.edge.envelope(delivery.subject, delivery.headers, delivery.body, arrival)
+
+        async def finish(result: Result) -> None:
+            if result.outcome:
+                await delivery.ack()
+            else:
+                await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, ATTEMPTS))
+
+        self._parts.intake.put(envelope, finish)
+
+    def unknown(self, heard: Heard) -> None:
+        """Keep a command of a kind that nobody knows as a dead letter."""
+        arrival = (uuid.uuid4().hex, clock(), 1)
+        envelope = self._parts.edge.envelope(heard.subject, heard.headers, heard.body, arrival)
+
+        async def finish(_result: Result) -> None:
+            return
+
+        self._parts.intake.put(envelope, finish)
+
+    async def _call(self, subject: str, headers: dict[str, str], body: bytes) -> bytes:
+        arrival = (uuid.uuid4().hex, clock(), 1)
+        return await self._parts.intake.call(self._parts.edge.envelope(subject, headers, body, arrival))
+
+    async def _ask(self, subject: str, _headers: dict[str, str], body: bytes) -> bytes:
+        question = subjects.parse_ask(subject)
+        kind, id, query = question or ("", "", "")
+        if kind == "node":
+            return await self._parts.operations.answer(query, body)
+        return await self._parts.answers.answer(kind, id, query, body, clock())
+
+    async def _task(self, queue: str, delivery: Delivery) -> None:
+        id = delivery.headers.get(subjects.CE_ID, derive(self._epoch, delivery.sequence))
+        try:
+            await self._parts.chores.work[queue](id, delivery.body)
+        except Exception as error:
+            report(error)
+            await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, 8))
+            return
+        await delivery.ack()
+
+    def _ring(self, envelope: Envelope) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def finish(result: Result) -> None:
+            if result.outcome:
+                done.set_result(None)
+            else:
+                again = msgspec.structs.replace(envelope, attempt=result.envelope.attempt + 1)
+                self._parts.intake.put(again, finish)
+
+        self._parts.intake.put(envelope, finish)
+        return done
+
+    async def _peers(self) -> frozenset[str]:
+        found, _ = await listing(self._parts.store, Filter(kind="peer", limit=PEERS_MAX))
+        return frozenset(peer.id for peer in found if peer.row.status in ("partner", "paused"))
+
+    async def _prune(self) -> None:
+        while True:
+            before = clock() - KEEP_DAYS * 24 * 3600 * 1_000_000
+            if await self._parts.store.prune(before, PRUNE_ROWS) < PRUNE_ROWS:
+                await asyncio.sleep(PRUNE_SECONDS)
+
+
+def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
+    """Return the streams and consumers of a node with these actors."""
+    return settings(node, [actor.kind for actor in actors], [*QUEUES, *WORKER_QUEUES])
+
+

@@ -1,0 +1,167 @@
+"""What an operator asks of the node itself: invitations, dead letters, cascades, its health."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from actors.actor import Rejected
+from bus.connection import Bus
+from messages.base import encode
+from messages.envelope import OPERATOR, Address, Envelope, rfc3339
+from node.answers import refusal
+from node.intake import Intake
+from node.meeting import Meeting
+from store.queries import cascade, dead_letter, dead_letters, figures, settle_dead_letter
+from store.store import Store
+
+
+class Invite(msgspec.Struct, forbid_unknown_fields=True):
+    """Ask for an invitation for a node of this name."""
+
+    peer: str
+
+
+class Accept(msgspec.Struct, forbid_unknown_fields=True):
+    """Accept an invitation."""
+
+    token: str
+
+
+class Trace(msgspec.Struct, forbid_unknown_fields=True):
+    """Ask for the cascade that a message belongs to."""
+
+    id: str
+
+
+class DeadLetters(msgspec.Struct, forbid_unknown_fields=True):
+    """Ask for dead letters."""
+
+    state: str = "dead"
+    after: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
+
+
+class DeadLetter(msgspec.Struct, forbid_unknown_fields=True):
+    """Name one dead letter."""
+
+    position: int
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """Ask without saying more."""
+
+
+SyncAlways = Callable[[], Awaitable[bool | None]]
+"""Asks the server whether it syncs every write; None: it does not tell us."""
+
+Answer = Callable[[Any], Awaitable[Any]]
+
+
+class Operations:
+    """Answers ``covey.<node>.ask.node.<query>``."""
+
+    def __init__(
+        self, node: str, parts: tuple[Store, Bus, Intake, Meeting], streams: Any, asides: tuple[Callable[[], int], SyncAlways]
+    ) -> None:
+        self._node = node
+        self._store, self._bus, self._intake, self._meeting = parts
+        self._streams = streams
+        self._clock, self._sync_always = asides
+        self.queries: dict[str, tuple[type[Any], Answer]] = {
+            "invite": (Invite, self._invite),
+            "accept": (Accept, self._accept),
+            "trace": (Trace, self._trace),
+            "dead_letters": (DeadLetters, self._dead_letters),
+            "dead_letter": (DeadLetter, self._dead_letter),
+            "retry": (DeadLetter, self._retry),
+            "discard": (DeadLetter, self._discard),
+            "health": (Nothing, self._health),
+        }
+
+    async def answer(self, query: str, body: bytes) -> bytes:
+        """Return the JSON of the answer, or of a refusal."""
+        try:
+            if query not in self.queries:
+                raise Rejected("unknown_query", f"there is no {query}; there are {', '.join(self.queries)}")
+            type_, answer = self.queries[query]
+            return encode(await answer(msgspec.json.decode(body or b"{}", type=type_)))
+        except Rejected as no:
+            return refusal("node", self._node, no)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return refusal("node", self._node, Rejected("invalid_message", str(error)))
+
+    async def _invite(self, asked: Invite) -> dict[str, Any]:
+        token = await self._meeting.invite(asked.peer)
+        return {"peer": asked.peer, "token": token, "account": self._meeting.account_to_add(asked.peer)}
+
+    async def _accept(self, asked: Accept) -> dict[str, Any]:
+        peer = await self._meeting.accept(asked.token)
+        return {"peer": peer, "account": self._meeting.account_to_add(peer)}
+
+    async def _trace(self, asked: Trace) -> dict[str, Any]:
+        rows = await cascade(self._store, asked.id)
+        messages = [
+            row | {"at": rfc3339(row["at"]), "outcome": msgspec.json.decode(row["outcome"])} for row in rows
+        ]
+        return {"node": self._node, "messages": messages}
+
+    async def _dead_letters(self, asked: DeadLetters) -> dict[str, Any]:
+        rows = await dead_letters(self._store, asked.state, asked.after, asked.limit)
+        return {"items": [_shown(row) for row in rows]}
+
+    async def _dead_letter(self, asked: DeadLetter) -> dict[str, Any]:
+        return _shown(await self._one(asked))
+
+    async def _retry(self, asked: DeadLetter) -> dict[str, Any]:
+        row = await self._one(asked)
+        if not await settle_dead_letter(self._store, asked.position, "retried"):
+            raise Rejected("state_conflict", f"it is {row['state']} already")
+        kind, id, verb = row["subject"].split(".")
+        envelope = Envelope(
+            id=uuid.uuid4().hex,
+            to=Address(kind, id),
+            verb=verb,
+            body=row["body"],
+            at=self._clock(),
+            sender=msgspec.json.decode(row["headers"]).get("sender", OPERATOR),
+            cause=row["message"],
+            correlation=row["message"],
+        )
+        outcome = msgspec.json.decode(await self._intake.call(envelope))
+        return {"position": asked.position, "outcome": outcome}
+
+    async def _discard(self, asked: DeadLetter) -> dict[str, Any]:
+        row = await self._one(asked)
+        if not await settle_dead_letter(self._store, asked.position, "discarded"):
+            raise Rejected("state_conflict", f"it is {row['state']} already")
+        return {"position": asked.position, "state": "discarded"}
+
+    async def _one(self, asked: DeadLetter) -> dict[str, Any]:
+        row = await dead_letter(self._store, asked.position)
+        if row is None:
+            raise Rejected("not_found", f"no dead letter {asked.position}", at="/position")
+        return row
+
+    async def _health(self, _asked: Nothing) -> dict[str, Any]:
+        server = self._bus.server_info()
+        return {
+            "node": self._node,
+            "server": {"version": server.version, "url": server.url, "name": server.name},
+            "sync_always": await self._sync_always(),
+            "drift": await self._bus.drift(self._streams),
+            "stalls": self._bus.stalls,
+            "handled": self._intake.handled,
+            **await figures(self._store),
+        }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {
+        "headers": msgspec.json.decode(row["headers"]),
+        "body": row["body"].decode(errors="replace"),
+        "at": rfc3339(row["at"]),
+    }

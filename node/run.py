@@ -1,0 +1,170 @@
+"""The one place where the parts meet: from settings to a node that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from actors import ACTORS
+from bus.config import Accounts, Config
+from bus.connection import Bus, connect
+from bus.server import Server
+from node.answers import Answers
+from node.chores import Chores
+from node.contacts import Contacts
+from node.edge import Edge
+from node.engine import Engine
+from node.fault import planted
+from node.home import Home, open_home
+from node.intake import Intake
+from node.links import Links
+from node.meeting import Meeting
+from node.node import LANES, Node, Parts, clock, report, stream_settings
+from node.operate import Operations
+from node.relay import Relay, dress_sealed
+from node.settings import Settings
+from store.open import open_store
+from store.store import Store
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Home]:
+    """Run a node as long as the context is open; it is ready when the context is entered."""
+    home = open_home(settings.data, settings.node)
+    home.endpoint_file.unlink(missing_ok=True)
+    async with AsyncExitStack() as stack:
+        reach = planted()
+        store = await stack.enter_async_context(open_store(home.database, reach=reach))
+        server = await _serve(stack, home, settings)
+        bus = await _join(stack, home, settings, server)
+        node, parts = _assemble(home, settings, (store, bus, server), reach)
+        async with asyncio.TaskGroup() as group:
+            watcher = await _watch(stack, home, server)
+            await (watcher or bus).watch_unknown(home.node, [actor.kind for actor in ACTORS], node.unknown)
+            bus.on_reconnect = lambda: group.create_task(node.reconnected())
+            await node.start(group)
+            home.announce(parts.links.url, _operator_seed(home, settings))
+            try:
+                yield home
+            finally:
+                home.endpoint_file.unlink(missing_ok=True)
+                await node.stop()
+
+
+async def _serve(stack: AsyncExitStack, home: Home, settings: Settings) -> Server | None:
+    if settings.nats:
+        return None
+    accounts = node_accounts(home)
+    accounts = replace(accounts, peers=Contacts(home.path / "peers").described(clock()))
+
+    def config(port: int) -> Config:
+        return Config(accounts=accounts, store=home.path / "nats" / "jetstream", port=port)
+
+    server = Server(home.path / "nats", config, port=settings.port, on_error=report)
+    return await stack.enter_async_context(server)
+
+
+def node_accounts(home: Home) -> Accounts:
+    """Return who may do what on the NATS of a node."""
+    kinds = tuple(actor.kind for actor in ACTORS)
+    return Accounts(
+        node=home.node,
+        kinds=kinds,
+        node_key=home.key("node").public,
+        operator_key=home.key("operator").public,
+        system_key=home.key("system").public,
+        watcher_key=home.key("watcher").public,
+    )
+
+
+async def _join(stack: AsyncExitStack, home: Home, settings: Settings, server: Server | None) -> Bus:
+    bus = await connect(
+        server.url if server else settings.nats,
+        name=f"covey-{home.node}",
+        seed_path=home.key("node").seed_path if server else settings.seed,
+        credentials=settings.credentials,
+        tls=settings.tls(),
+        on_error=report,
+    )
+    return await stack.enter_async_context(bus)
+
+
+async def _watch(stack: AsyncExitStack, home: Home, server: Server | None) -> Bus | None:
+    """Connect as the user that hears commands of unknown kinds alone: the known ones cost nothing then."""
+    if server is None:
+        return None
+    seed = home.key("watcher").seed_path
+    bus = await connect(server.url, name=f"covey-watch-{home.node}", seed_path=seed, on_error=report)
+    return await stack.enter_async_context(bus)
+
+
+def _assemble(
+    home: Home, settings: Settings, outside: tuple[Store, Bus, Server | None], reach: Callable[[str], None]
+) -> tuple[Node, Parts]:
+    store, bus, server = outside
+    url = server.url if server else settings.nats
+    engine = Engine(home.node, ACTORS, store)
+    intake = Intake(engine, lambda rows: node.relay(rows), reach)
+    dress = dress_sealed(home.seal_secret())
+    links = Links(
+        contacts=Contacts(home.path / "peers"),
+        node=home.node,
+        store=store,
+        intake=intake,
+        identity=home.key("identity"),
+        url=url,
+        clock=clock,
+        report=report,
+        server=server,
+        accounts=node_accounts(home) if server else None,
+        tls=settings.tls(),
+    )
+    meeting = Meeting(links, settings.advertise or url, intake.call, _scratch(home))
+    answers = Answers(engine, store, ACTORS)
+    streams = stream_settings(home.node, ACTORS)
+    parts = Parts(
+        name=home.node,
+        actors=ACTORS,
+        store=store,
+        bus=bus,
+        engine=engine,
+        intake=intake,
+        relay=Relay(store, LANES, (bus.publish, dress), intake.note_sent, reach),
+        links=links,
+        answers=answers,
+        operations=Operations(
+            home.node, (store, bus, intake, meeting), streams, (clock, _sync_asker(home, server))
+        ),
+        chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
+        edge=Edge(home.node, home.seal_secret()),
+    )
+    node = Node(parts)
+    return node, parts
+
+
+def _scratch(home: Home) -> Path:
+    """Return an empty directory for seeds that live as long as a handshake."""
+    path = home.path / "scratch"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def _operator_seed(home: Home, settings: Settings) -> Path | None:
+    return settings.seed if settings.nats else home.key("operator").seed_path
+
+
+def _sync_asker(home: Home, server: Server | None) -> Callable[[], Awaitable[bool | None]]:
+    async def ask() -> bool | None:
+        if server is None:
+            return None
+        seed = home.key("system").seed_path
+        async with await connect(server.url, name="covey-doctor", seed_path=seed) as system:
+            return await system.sync_always()
+
+    return ask

@@ -1,0 +1,34 @@
+"""What an operator may set when a node is started."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How one node is to run."""
+
+    data: Path
+    node: str = ""
+    """Empty: the name that the data directory has."""
+    nats: str = ""
+    """The URL of a NATS that somebody else runs; empty: the node runs its own."""
+    port: int = 0
+    """Where the embedded NATS listens; 0: a free port, chosen once."""
+    advertise: str = ""
+    """Under which URL peers reach our NATS; empty: the one that we use ourselves."""
+    credentials: Path | None = None
+    """A credentials file for that NATS."""
+    seed: Path | None = None
+    """Or an nkey seed file."""
+    ca: Path | None = None
+    """The certificate authority of that NATS."""
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return how to check the server's certificate, if it has one."""
+        if self.ca is None and not self.nats.startswith("tls:"):
+            return None
+        return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)

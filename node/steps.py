@@ -1,0 +1,154 @@
+"""The steps that a message can end in: done, refused, dead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.actor import Acknowledged, Effect, Rejected, Repeat
+from messages.base import Alarm, encode
+from messages.envelope import ALARM, Envelope, Outcome, digest, micros
+from node.live import Live, freeze
+from node.trail import Trail, out_lane
+from store.step import Dead, Handled, Listed, Outgoing, Recorded, Step
+
+
+def done_step(
+    trail: Trail,
+    envelope: Envelope,
+    before: Live,
+    after: Live,
+    recorded: Sequence[Recorded] = (),
+    effects: Sequence[Effect] = (),
+) -> tuple[Step, Live]:
+    """Return the step of a command that was done, and the entity after it."""
+    outcome = Outcome(
+        status="done",
+        kind=envelope.to.kind,
+        id=envelope.to.id,
+        version=after.version,
+        events=[msgspec.Raw(event.body) for event in recorded],
+        message=envelope.id,
+    )
+    snapshot = None
+    if after.wants_snapshot():
+        state = freeze(after.state)
+        snapshot = (after.version, state)
+        after = msgspec.structs.replace(after, events_since=0, bytes_since=0, snapshot_bytes=len(state))
+    told = [trail.event(envelope, event.version, event.type, event.body) for event in recorded]
+    step = Step(
+        handled=_handled(envelope, encode(outcome)),
+        events=recorded,
+        listed=_listed(envelope, after) if recorded else None,
+        snapshot=snapshot,
+        alarms=_alarms(envelope, before.alarms, after.alarms),
+        outgoing=told + _outgoing(trail, envelope, effects),
+        acknowledged=[(out_lane(one.peer), one.sequence) for one in effects if isinstance(one, Acknowledged)],
+        repeat=[(out_lane(one.peer), one.sequence) for one in effects if isinstance(one, Repeat)],
+    )
+    return step, after
+
+
+def refused_step(
+    trail: Trail, envelope: Envelope, no: Rejected, version: int, effects: Sequence[Effect] = ()
+) -> Step:
+    """Return the step of a command that the rules forbid: an outcome, told to those who listen."""
+    outcome = _refusal("rejected", envelope, (no.code, no.detail, no.at), version, no.extra)
+    told = trail.event(envelope, 0, f"{envelope.to.kind}.rejected", outcome)
+    return Step(
+        handled=_handled(envelope, outcome),
+        alarms=_alarms(envelope, {}, {}),
+        outgoing=[told, *_outgoing(trail, envelope, effects)],
+    )
+
+
+def dead_step(trail: Trail, envelope: Envelope, fault: tuple[str, str, str], trace: str = "") -> Step:
+    """Return the step of a message that cannot be handled: kept for a person to look at."""
+    outcome = _refusal("dead", envelope, fault, 0, {})
+    to = envelope.to
+    return Step(
+        handled=_handled(envelope, outcome),
+        alarms=_alarms(envelope, {}, {}),
+        outgoing=[trail.event(envelope, 0, f"{to.kind}.dead", outcome)],
+        dead=Dead(
+            message=envelope.id,
+            subject=f"{to.kind}.{to.id}.{envelope.verb}",
+            headers=encode({"sender": envelope.sender, "cause": envelope.cause}),
+            body=envelope.body,
+            code=fault[0],
+            reason=fault[1],
+            traceback=trace,
+            attempts=envelope.attempt,
+            at=envelope.at,
+        ),
+    )
+
+
+def _refusal(
+    status: Any, envelope: Envelope, fault: tuple[str, str, str], version: int, extra: Mapping[str, Any]
+) -> bytes:
+    code, detail, at = fault
+    return encode(
+        Outcome(
+            status=status,
+            kind=envelope.to.kind,
+            id=envelope.to.id,
+            version=version,
+            code=code,
+            detail=detail,
+            at=at,
+            extra=dict(extra),
+            message=envelope.id,
+        )
+    )
+
+
+def _handled(envelope: Envelope, outcome: bytes) -> Handled:
+    return Handled(
+        id=envelope.id,
+        digest=digest(envelope.body),
+        outcome=outcome,
+        kind=envelope.to.kind,
+        entity=envelope.to.id,
+        verb=envelope.verb,
+        cause=envelope.cause,
+        correlation=envelope.correlation or envelope.id,
+        sender=envelope.sender,
+        at=envelope.at,
+    )
+
+
+def _outgoing(trail: Trail, envelope: Envelope, effects: Sequence[Effect]) -> list[Outgoing]:
+    said = [one for one in effects if not isinstance(one, Acknowledged | Repeat)]
+    return [trail.effect(envelope, number, effect) for number, effect in enumerate(said)]
+
+
+def _alarms(envelope: Envelope, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, int | None]:
+    changes: dict[str, int | None] = {name: None for name in before if name not in after}
+    changes |= {name: micros(at) for name, at in after.items() if before.get(name) != at}
+    if envelope.sender == ALARM:
+        alarm = msgspec.json.decode(envelope.body, type=Alarm)
+        if after.get(alarm.name, alarm.due) == alarm.due:
+            changes.setdefault(alarm.name, None)  # delivered: it is not delivered again
+    return changes
+
+
+def _listed(envelope: Envelope, live: Live) -> Listed:
+    summary = live.summary
+    if summary is None:
+        return Listed(version=live.version)
+    return Listed(
+        version=live.version,
+        listed=True,
+        shown_as=summary.shown_as or envelope.to.kind,
+        shown_id=summary.shown_id or envelope.to.id,
+        status=summary.status,
+        name=summary.name,
+        parent=summary.parent,
+        owner=summary.owner,
+        at=None if summary.at is None else micros(summary.at),
+        labels=encode(summary.labels).decode(),
+        fields=encode(summary.fields).decode(),
+    )

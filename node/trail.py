@@ -1,0 +1,155 @@
+"""What a handled message leaves behind to be published: events, orders, tasks, words to peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from actors.actor import Effect, Order, Relay, Say, Task
+from messages import subjects
+from messages.base import Message, encode, tag
+from messages.envelope import ACTOR, Address, Envelope, derive, follow_trace, rfc3339
+from messages.peer import Send, To
+from store.step import Outgoing
+
+CMD, EVT, TASK = "CMD", "EVT", "TASK"
+
+
+def out_lane(peer: str) -> str:
+    """Name the lane of what is said to one peer."""
+    return f"out/{peer}"
+
+
+class Trail:
+    """Makes the outgoing messages of one node."""
+
+    def __init__(self, node: str, next_position: Callable[[], int]) -> None:
+        self._node = node
+        self._next = next_position
+
+    def event(self, cause: Envelope, version: int, type_: str, body: bytes) -> Outgoing:
+        """Tell what happened to the entity that was addressed, as a CloudEvent."""
+        kind, id = cause.to.kind, cause.to.id
+        # what changed nothing has no version of its own, so the message's id stands for it
+        message = f"{kind}.{id}.{version}" if version else f"{cause.id}.{type_}"
+        headers = self._event_headers(cause, message, type_)
+        if version:
+            headers[subjects.ENTITY_VERSION] = str(version)
+        name = type_.partition(".")[2]
+        return Outgoing(
+            position=self._next(),
+            lane=EVT,
+            subject=subjects.event(self._node, kind, id, name),
+            message=message,
+            headers=encode(headers),
+            body=body,
+            at=cause.at,
+        )
+
+    def _event_headers(self, cause: Envelope, message: str, type_: str) -> dict[str, str]:
+        correlation = cause.correlation or cause.id
+        return {
+            subjects.CE_VERSION: "1.0",
+            subjects.CE_ID: message,
+            subjects.CE_SOURCE: f"/covey/{self._node}",
+            subjects.CE_TYPE: type_,
+            subjects.CE_TIME: rfc3339(cause.at),
+            subjects.CE_SUBJECT: f"{cause.to.kind}/{cause.to.id}",
+            "content-type": "application/json",
+            subjects.TRACEPARENT: follow_trace(cause.traceparent, correlation, message),
+            subjects.CAUSE: cause.id,
+            subjects.CORRELATION: correlation,
+        }
+
+    def effect(self, cause: Envelope, number: int, effect: Effect) -> Outgoing:
+        """Make the message that an effect asks for; the same cause and number give the same id."""
+        match effect:
+            case Order():
+                return self._order(cause, derive(cause.id, number), effect)
+            case Task():
+                return self._task(cause, derive(cause.id, number), effect)
+            case Relay():
+                return self._relay(cause, effect)
+            case Say():
+                return self._say(cause, effect)
+        raise TypeError(f"{effect!r} is not a message")
+
+    def _order(self, cause: Envelope, id: str, order: Order) -> Outgoing:
+        to, command = order.to, order.command
+        if to.node and to.node != self._node:
+            send = Send(
+                to=To(kind=to.kind, id=to.id),
+                verb=verb_of(command),
+                body=msgspec.Raw(encode(command)),
+                id=id,
+                correlation=cause.correlation or cause.id,
+                cause=cause.id,
+            )
+            return self._order(cause, derive(id, "send"), Order(Address("peer", to.node), send))
+        headers = self._headers(cause, id, order.sender)
+        return self._command(cause, to, verb_of(command), (id, headers, encode(command)))
+
+    def _relay(self, cause: Envelope, relay: Relay) -> Outgoing:
+        headers = self._headers(cause, relay.id, relay.sender)
+        headers[subjects.CAUSE] = relay.cause
+        headers[subjects.CORRELATION] = relay.correlation
+        if relay.expect is not None:
+            headers[subjects.EXPECT] = str(relay.expect)
+        return self._command(cause, relay.to, relay.verb, (relay.id, headers, bytes(relay.body)))
+
+    def _command(
+        self, cause: Envelope, to: Address, verb: str, message: tuple[str, dict[str, str], bytes]
+    ) -> Outgoing:
+        id, headers, body = message
+        return Outgoing(
+            position=self._next(),
+            lane=CMD,
+            subject=subjects.command(self._node, to.kind, to.id, verb),
+            message=id,
+            headers=encode(headers),
+            body=body,
+            at=cause.at,
+        )
+
+    def _task(self, cause: Envelope, id: str, task: Task) -> Outgoing:
+        headers = self._headers(cause, id, ACTOR) | {subjects.CE_TYPE: tag(task.body)}
+        return Outgoing(
+            position=self._next(),
+            lane=TASK,
+            subject=subjects.task(self._node, task.queue),
+            message=id,
+            headers=encode(headers),
+            body=encode(task.body),
+            at=cause.at,
+        )
+
+    def _say(self, cause: Envelope, say: Say) -> Outgoing:
+        id = f"{say.incarnation}.{say.sequence}"
+        return Outgoing(
+            position=self._next(),
+            lane=out_lane(say.peer),
+            subject=subjects.out(self._node, say.peer),
+            message=id,
+            headers=encode({}),
+            body=encode(say.body),
+            number=say.sequence,
+            at=cause.at,
+        )
+
+    def _headers(self, cause: Envelope, id: str, sender: str) -> dict[str, str]:
+        correlation = cause.correlation or cause.id
+        return {
+            subjects.CE_ID: id,
+            subjects.CE_SOURCE: f"/covey/{self._node}/{cause.to.kind}/{cause.to.id}",
+            subjects.TRACEPARENT: follow_trace(cause.traceparent, correlation, id),
+            subjects.CAUSE: cause.id,
+            subjects.CORRELATION: correlation,
+            subjects.SENDER: sender,
+        }
+
+
+def verb_of(message: type[Message] | Any) -> str:
+    """Return the verb of a command, the part of its tag after the kind."""
+    return tag(message).partition(".")[2]

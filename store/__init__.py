@@ -1,0 +1,1 @@
+"""What is remembered: one SQLite file a node, one transaction a batch."""

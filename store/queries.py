@@ -1,0 +1,158 @@
+"""What can be asked of the store: listings, histories, cascades, dead letters."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from store.step import Found
+from store.store import LISTED_COLUMNS, Store, found
+
+PAGE_MAX = 500
+TRACE_MAX = 5_000
+"""How many messages of one cascade are shown."""
+ORDERS = {"id": "shown_id", "at": "coalesce(at, 0)", "name": "name", "status": "status", "version": "version"}
+COLUMNS = ("status", "name", "parent", "owner")
+
+HISTORY_COLUMNS = ("version", "type", "body", "message", "cause", "correlation", "sender", "at")
+TRACE_COLUMNS = ("id", "kind", "entity", "verb", "cause", "correlation", "sender", "at", "outcome")
+DEAD_COLUMNS = (
+    *("position", "message", "subject", "headers", "body", "code"),
+    *("reason", "traceback", "attempts", "state", "at"),
+)
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entities a listing shows."""
+
+    kind: str
+    columns: Mapping[str, str] = {}
+    """Equal to, by one of COLUMNS."""
+    labels: Mapping[str, str] = {}
+    fields: Mapping[str, Any] = {}
+    since: int | None = None
+    until: int | None = None
+    order: str = "id"
+    is_descending: bool = False
+    limit: int = 50
+    after: tuple[str | int, str] | None = None
+    """The order value and the shown id of the last one seen."""
+
+
+def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
+    clauses = ["listed = 1", "shown_as = ?"]
+    values: list[Any] = [wanted.kind]
+    for column, value in wanted.columns.items():
+        if column not in COLUMNS:
+            raise ValueError(column)
+        clauses.append(f"{column} = ?")
+        values.append(value)
+    for place, asked in (("labels", wanted.labels), ("fields", wanted.fields)):
+        for name, value in asked.items():
+            clauses.append(f"json_extract({place}, ?) = ?")
+            values += ["$." + json.dumps(name), value if not isinstance(value, bool) else int(value)]
+    if wanted.since is not None:
+        clauses.append("at >= ?")
+        values.append(wanted.since)
+    if wanted.until is not None:
+        clauses.append("at < ?")
+        values.append(wanted.until)
+    return clauses, values
+
+
+async def listing(store: Store, wanted: Filter) -> tuple[list[Found], list[tuple[str | int, str]]]:
+    """Return the entities of one page and, beside each, the place to go on behind it."""
+    clauses, values = _where(wanted)
+    order = ORDERS[wanted.order]
+    if wanted.after is not None:
+        clauses.append(f"({order}, shown_id) {'<' if wanted.is_descending else '>'} (?, ?)")
+        values += wanted.after
+    way = "DESC" if wanted.is_descending else "ASC"
+    sql = (
+        f"SELECT {order}, kind, id, {LISTED_COLUMNS} FROM entity WHERE {' AND '.join(clauses)}"
+        f" ORDER BY {order} {way}, shown_id {way} LIMIT ?"
+    )
+    rows = await store.run(lambda db: list(db.execute(sql, (*values, min(wanted.limit, PAGE_MAX)))))
+    entities = [found(row[1:]) for row in rows]
+    return entities, [
+        (row[0], entity.row.shown_id) for row, entity in zip(rows, entities, strict=True)
+    ]
+
+
+async def history(store: Store, kind: str, id: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return the events of an entity behind a version, oldest first; deleted entities keep theirs."""
+    sql = (
+        f"SELECT {', '.join(HISTORY_COLUMNS)} FROM journal"
+        " WHERE kind = ? AND id = ? AND version > ? ORDER BY version LIMIT ?"
+    )
+    return await _dicts(store, sql, (kind, id, after, min(limit, PAGE_MAX)), HISTORY_COLUMNS)
+
+
+async def cascade(store: Store, message: str) -> list[dict[str, Any]]:
+    """Return the handled messages of the cascade that a message belongs to, in the order of handling."""
+    columns = ", ".join(TRACE_COLUMNS)
+
+    def look(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        row = db.execute("SELECT correlation FROM inbox WHERE id = ?", (message,)).fetchone()
+        first = row[0] if row and row[0] else message
+        sql = (
+            f"SELECT {columns} FROM (SELECT position, {columns} FROM inbox WHERE id = ?1"
+            f" UNION SELECT position, {columns} FROM inbox WHERE correlation = ?1 AND cause <> '')"
+            " ORDER BY position LIMIT ?2"
+        )
+        return list(db.execute(sql, (first, TRACE_MAX)))
+
+    rows = await store.run(look)
+    return [dict(zip(TRACE_COLUMNS, row, strict=True)) for row in rows]
+
+
+async def dead_letters(store: Store, state: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return dead letters behind a position; ``state`` is dead, retried or discarded."""
+    sql = (
+        f"SELECT {', '.join(DEAD_COLUMNS)} FROM deadletter"
+        " WHERE state = ? AND position > ? ORDER BY position LIMIT ?"
+    )
+    return await _dicts(store, sql, (state, after, min(limit, PAGE_MAX)), DEAD_COLUMNS)
+
+
+async def dead_letter(store: Store, position: int) -> dict[str, Any] | None:
+    """Return one dead letter."""
+    sql = f"SELECT {', '.join(DEAD_COLUMNS)} FROM deadletter WHERE position = ?"
+    rows = await _dicts(store, sql, (position,), DEAD_COLUMNS)
+    return rows[0] if rows else None
+
+
+async def settle_dead_letter(store: Store, position: int, state: str) -> bool:
+    """Note what was decided about a dead letter; False when it is not dead any more."""
+    sql = "UPDATE deadletter SET state = ? WHERE position = ? AND state = 'dead'"
+    return await store.run(lambda db: db.execute(sql, (state, position)).rowcount) == 1
+
+
+async def figures(store: Store) -> dict[str, Any]:
+    """Return counts of what is stored, and the settings as read back from the database."""
+
+    def look(db: sqlite3.Connection) -> dict[str, Any]:
+        counts = {
+            "dead_letters": "SELECT count(*) FROM deadletter WHERE state = 'dead'",
+            "unsent": "SELECT count(*) FROM outbox WHERE sent IS NULL",
+            "alarms": "SELECT count(*) FROM alarm",
+            "schema": "PRAGMA user_version",
+        }
+        told = {name: db.execute(sql).fetchone()[0] for name, sql in counts.items()}
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "page_size", "page_count")
+        told["pragmas"] = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
+        told["sqlite"] = sqlite3.sqlite_version
+        return told
+
+    return await store.run(look)
+
+
+async def _dicts(
+    store: Store, sql: str, values: Sequence[Any], columns: Sequence[str]
+) -> list[dict[str, Any]]:
+    rows = await store.run(lambda db: list(db.execute(sql, values)))
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,0 +1,253 @@
+"""The store: one read before a batch, one transaction after it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import aiosqlite
+
+from store.step import Found, Listed, Memory, Outgoing, Past, Recorded, Step
+
+Result = TypeVar("Result")
+Key = tuple[str, str]
+
+LISTED_COLUMNS = "version, listed, shown_as, shown_id, status, name, parent, owner, at, labels, fields"
+OUTGOING_COLUMNS = "position, lane, subject, message, headers, body, number, at"
+
+
+def _nothing(_point: str) -> None:
+    """Pass a point at which a fault could be planted."""
+
+
+class VersionConflict(Exception):
+    """Another writer appended to the entity first, or handled the message first."""
+
+
+class Store:
+    """A node's memory. Only one process at a time may have it open."""
+
+    def __init__(
+        self, database: aiosqlite.Connection, last_position: int, reach: Callable[[str], None] = _nothing
+    ) -> None:
+        self._database = database
+        self._position = last_position
+        self._reach = reach
+
+    def next_position(self) -> int:
+        """Return the position of the next outgoing message."""
+        self._position += 1
+        return self._position
+
+    async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do the work on the database's own thread: one hop, however many statements."""
+        # aiosqlite offers one hop a statement; a batch wants one hop for all of them
+        return await self._database._execute(work, self._database._conn)  # type: ignore[no-any-return,no-untyped-call]
+
+    async def read(
+        self, messages: Sequence[str], entities: Sequence[Key], by_id: Sequence[Key], by_name: Sequence[Key]
+    ) -> Memory:
+        """Read all that one batch needs to know."""
+        return await self.run(
+            lambda db: Memory(
+                _outcomes(db, messages),
+                {key: _past(db, key) for key in entities},
+                _found(db, "kind = ? AND id = ?", by_id),
+                _found(db, "kind = ? AND name = ? AND listed = 1", by_name),
+            )
+        )
+
+    async def write(self, steps: Sequence[Step], sent: Sequence[tuple[int, int]] = ()) -> None:
+        """Write the steps, and which outgoing messages are sent, in one transaction.
+
+        Raises VersionConflict, and nothing is written, when an event or a message is there already.
+        """
+        await self.run(lambda db: _transact(db, steps, sent, self._reach))
+
+    async def unsent(self, lane: str, after: int, limit: int) -> list[Outgoing]:
+        """Return the oldest messages of a lane behind a position that are not known to be sent."""
+        sql = (
+            f"SELECT {OUTGOING_COLUMNS} FROM outbox WHERE sent IS NULL AND lane = ? AND position > ?"
+            " ORDER BY position LIMIT ?"
+        )
+        return await self.run(lambda db: [_outgoing(row) for row in db.execute(sql, (lane, after, limit))])
+
+    async def lost(self, lane: str, last: int) -> int:
+        """Take all that the broker lost behind its last sequence for unsent; return how many.
+
+        Commands that were handled by now stay sent: nobody waits for them.
+        """
+        sql = (
+            "UPDATE outbox SET sent = NULL WHERE lane = ? AND sent > ?"
+            " AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.id = outbox.message)"
+        )
+        return await self.run(lambda db: db.execute(sql, (lane, last)).rowcount)
+
+    async def meta(self, key: str) -> str | None:
+        """Return a fact that the node noted about itself."""
+        row = await self.run(lambda db: db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone())
+        return None if row is None else str(row[0])
+
+    async def note(self, key: str, value: str) -> None:
+        """Note a fact about the node."""
+        await self.run(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)))
+
+    async def prune(self, before: int, limit: int) -> int:
+        """Forget what was sent and handled before an instant, at most ``limit`` rows each; return how many."""
+        sent = (
+            "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox WHERE at < ?1"
+            " AND sent IS NOT NULL AND number IS NULL ORDER BY position LIMIT ?2)"
+        )
+        handled = (
+            "DELETE FROM inbox WHERE position IN"
+            " (SELECT position FROM inbox WHERE at < ?1 ORDER BY position LIMIT ?2)"
+        )
+        return await self.run(
+            lambda db: sum(db.execute(sql, (before, limit)).rowcount for sql in (sent, handled))
+        )
+
+    async def due(self, at: int, limit: int) -> list[tuple[str, str, str, int]]:
+        """Return the alarms whose instant has come, as kind, id, name, instant."""
+        sql = "SELECT kind, id, name, at FROM alarm WHERE at <= ? ORDER BY at, kind, id, name LIMIT ?"
+        return await self.run(lambda db: list(db.execute(sql, (at, limit))))
+
+    async def next_alarm(self) -> int | None:
+        """Return the instant of the earliest alarm."""
+        rows = await self.run(lambda db: list(db.execute("SELECT min(at) FROM alarm")))
+        return None if rows[0][0] is None else int(rows[0][0])
+
+
+def _outcomes(db: sqlite3.Connection, messages: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
+    marks = ",".join("?" * len(messages))
+    rows = db.execute(f"SELECT id, digest, outcome FROM inbox WHERE id IN ({marks})", messages)
+    return {id: (digest, outcome) for id, digest, outcome in rows}
+
+
+def _past(db: sqlite3.Connection, key: Key) -> Past:
+    kept = db.execute("SELECT version, state FROM snapshot WHERE kind = ? AND id = ?", key).fetchone()
+    version, state = kept or (0, None)
+    sql = (
+        "SELECT version, type, body FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
+    )
+    return Past(version, state, [Recorded(*row) for row in db.execute(sql, (*key, version))])
+
+
+def _found(db: sqlite3.Connection, where: str, keys: Iterable[Key]) -> dict[Key, Found]:
+    sql = f"SELECT kind, id, {LISTED_COLUMNS} FROM entity WHERE {where} LIMIT 1"
+    rows = ((key, db.execute(sql, key).fetchone()) for key in keys)
+    return {key: found(row) for key, row in rows if row is not None}
+
+
+def found(row: Sequence[object]) -> Found:
+    """Make the entity of a row of kind, id and LISTED_COLUMNS."""
+    kind, id, version, listed, *rest = row
+    names = LISTED_COLUMNS.split(", ")[2:]
+    fields = dict(zip(names, rest, strict=True))
+    return Found(str(kind), str(id), Listed(version=version, listed=bool(listed), **fields))  # type: ignore[arg-type]
+
+
+def _outgoing(row: Sequence[object]) -> Outgoing:
+    return Outgoing(**dict(zip(OUTGOING_COLUMNS.split(", "), row, strict=True)))  # type: ignore[arg-type]
+
+
+def _transact(
+    db: sqlite3.Connection,
+    steps: Sequence[Step],
+    sent: Sequence[tuple[int, int]],
+    reach: Callable[[str], None],
+) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        reach("begun")
+        _write(db, steps)
+        db.executemany("UPDATE outbox SET sent = ?2 WHERE position = ?1", sent)
+        reach("written")
+        reach("before_commit")
+    except sqlite3.IntegrityError as error:
+        db.execute("ROLLBACK")
+        raise VersionConflict(str(error)) from error
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _write(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    many = db.executemany
+    many("INSERT INTO inbox VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", [_inbox_row(step) for step in steps])
+    many("INSERT INTO journal VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", _journal_rows(steps))
+    many("INSERT OR REPLACE INTO entity VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", _entity_rows(steps))
+    many("INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?)", _snapshot_rows(steps))
+    many("DELETE FROM alarm WHERE kind = ? AND id = ? AND name = ?", _alarm_rows(steps, None))
+    many("INSERT OR REPLACE INTO alarm VALUES (?,?,?,?)", _alarm_rows(steps, int))
+    many("INSERT INTO outbox VALUES (?,?,?,?,?,?,?, NULL, ?)", _outbox_rows(steps))
+    for step in steps:
+        many("DELETE FROM outbox WHERE lane = ? AND number <= ?", step.acknowledged)
+        # a longer id, or the broker would take the repeat for a duplicate
+        many("UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?", step.repeat)
+    many("INSERT INTO deadletter VALUES (NULL, ?,?,?,?,?,?,?,?,'dead',?)", _dead_rows(steps))
+
+
+def _inbox_row(step: Step) -> tuple[object, ...]:
+    done = step.handled
+    who = (done.kind, done.entity, done.verb, done.cause, done.correlation, done.sender, done.at)
+    return (done.id, done.digest, done.outcome, *who)
+
+
+def _journal_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    return [
+        (
+            *(step.handled.kind, step.handled.entity, event.version, event.type, event.body),
+            *(step.handled.id, step.handled.cause, step.handled.correlation),
+            *(step.handled.sender, step.handled.at),
+        )
+        for step in steps
+        for event in step.events
+    ]
+
+
+def _entity_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    last = {(step.handled.kind, step.handled.entity): step.listed for step in steps if step.listed}
+    return [
+        (
+            *(*key, row.version, int(row.listed), row.shown_as, row.shown_id, row.status),
+            *(row.name, row.parent, row.owner, row.at, row.labels, row.fields),
+        )
+        for key, row in last.items()
+    ]
+
+
+def _snapshot_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    return [(step.handled.kind, step.handled.entity, *step.snapshot) for step in steps if step.snapshot]
+
+
+def _alarm_rows(steps: Sequence[Step], sort: type[int] | None) -> list[tuple[object, ...]]:
+    # the last word of a batch on each alarm counts, so forgetting and setting may be written in bulk
+    last = {
+        (step.handled.kind, step.handled.entity, name): at
+        for step in steps
+        for name, at in step.alarms.items()
+    }
+    if sort is None:
+        return [key for key, at in last.items() if at is None]
+    return [(*key, at) for key, at in last.items() if at is not None]
+
+
+def _outbox_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    return [
+        (out.position, out.lane, out.subject, out.message, out.headers, out.body, out.number, out.at)
+        for step in steps
+        for out in step.outgoing
+    ]
+
+
+def _dead_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    dead = [step.dead for step in steps if step.dead]
+    return [
+        (
+            *(one.message, one.subject, one.headers, one.body, one.code, one.reason),
+            *(one.traceback, one.attempts, one.at),
+        )
+        for one in dead
+    ]
