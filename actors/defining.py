@@ -1,0 +1,202 @@
+"""What a workflow is, and what a save makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from actors import graph, schedule, sharing
+from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
+from actors.fields import take
+from actors.plans import Plans
+from actors.sharing import Shares
+from messages.copies import copy_id
+from messages.workflow import Definition, Graph, Save
+from messages.workflow_events import Saved
+
+PAST = "the start is past, so schedule_active was set to false; set a later start to plan it"
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next decision depends on; without a definition it was never saved, or was deleted."""
+
+    definition: Definition | None = None
+    generation: int = 0
+    revision: int = 0
+    """Counts the changes of what the peers are told."""
+    workspace: str = ""
+    demands: dict[str, int] = msgspec.field(default_factory=dict)
+    """How many units of which compute (``node/id``) each execution takes."""
+    shares: Shares = msgspec.field(default_factory=dict)
+    plans: Plans = Plans()
+    forks: tuple[str, ...] = ()
+
+
+def needs(save: Save, turn: Turn) -> Sequence[Need]:
+    """Know who has the name already, the workspace it may have, and the types of its resources."""
+    names = [ByName("workspace", name) for name in (workspace_name(save.name), _misspelt(save.name))]
+    resources = [_entry(resource, turn.node) for resource in _named(save.graph)]
+    workspace = ById("workspace", default_workspace(turn.me.id))
+    return [ByName("workflow", save.name), *names, workspace, *resources]
+
+
+def workspace_name(workflow: str) -> str:
+    """Return the name of the workspace of a workflow, within what a name may be."""
+    return f"{workflow[:190]}_workspace"
+
+
+def _misspelt(workflow: str) -> str:
+    return f"{workflow[:190]}_worspace"  # as OpenCloud once wrote it
+
+
+def default_workspace(workflow: str) -> str:
+    """Return the id of the workspace that a workflow makes for itself; it fits in a token."""
+    return f"{workflow}_ws" if len(workflow) <= 61 else _marked(workflow)
+
+
+def _marked(workflow: str) -> str:
+    return f"{workflow[:40]}_ws_{blake2b(workflow.encode(), digest_size=6).hexdigest()}"
+
+
+def _named(drawn: Graph | None) -> Sequence[str]:
+    return graph.named(drawn) if drawn else ()
+
+
+def _entry(resource: str, node: str) -> ById:
+    """Return where the catalogue has a resource: its own entity, or the copy of another node's."""
+    owner, _, id = graph.full(resource, node).partition("/")
+    return ById("resource", id) if owner == node else ById("copy", copy_id(owner, "resource", id))
+
+
+def saved(state: State, save: Save, turn: Turn) -> Saved | None:
+    """Return what a save changes, or None when it is all so already; raise Rejected as the rules say."""
+    if state.generation and state.definition is None:
+        raise Rejected("deleted", "the workflow was deleted; take another id")
+    asked = take(Definition, save)
+    definition, note = _in_time(state, asked, turn)
+    if definition == state.definition:
+        return None
+    check_name(save.name, turn.me.id, turn)
+    demands = _demands(state, definition, turn)
+    before = state.definition
+    return take(
+        Saved,
+        definition,
+        generation=state.generation + 1,
+        workspace=state.workspace or _workspace(save.name, turn),
+        demands=demands,
+        is_followed=before is None
+        or (before.name, before.resources) != (definition.name, definition.resources),
+        is_planned_anew=before is None or _cause(before, state.demands) != _cause(definition, demands),
+        note=note,
+    )
+
+
+def _in_time(state: State, asked: Definition, turn: Turn) -> tuple[Definition, str]:
+    """Check the schedule, and switch it off when its start is past; one that was on already goes on."""
+    if asked.schedule is None:
+        if asked.schedule_active:
+            detail = "schedule_active needs a schedule; write one, or set it to false"
+            raise Rejected("invalid_schedule", detail, at="/schedule")
+        return asked, ""
+    schedule.check(asked.schedule)
+    before = state.definition
+    is_on = before is not None and before.schedule_active and before.schedule == asked.schedule
+    if not asked.schedule_active or is_on or not schedule.is_past(asked.schedule, turn.at):
+        return asked, ""
+    return replace(asked, schedule_active=False), PAST
+
+
+def _cause(definition: Definition, demands: dict[str, int]) -> tuple[Any, ...]:
+    """Return what the plan depends on; nothing, when it has none."""
+    if not definition.schedule_active:
+        return ()
+    return (definition.schedule, demands, definition.on_conflict, definition.on_cancelled)
+
+
+def check_name(name: str, id: str, turn: Turn) -> None:
+    """Raise Rejected when another workflow than this one has the name."""
+    other = turn.known.get(ByName("workflow", name))
+    if other is not None and other.id != id:
+        raise Rejected("already_exists", f"the workflow {other.id} has this name; choose another", at="/name")
+
+
+def _demands(state: State, definition: Definition, turn: Turn) -> dict[str, int]:
+    before = state.definition
+    if before is not None and before.graph == definition.graph:
+        return state.demands  # so that it can be saved after a peer has gone
+    if definition.graph is None:
+        return {}
+    catalogue = {resource: _type(resource, turn) for resource in graph.named(definition.graph)}
+    graph.check(definition.graph, catalogue)
+    return graph.demands(definition.graph, catalogue, turn.node)
+
+
+def _type(resource: str, turn: Turn) -> str | None:
+    found = turn.known.get(_entry(resource, turn.node))
+    if found is None or found.summary.shown_as not in ("", "resource"):
+        return None
+    return str(found.summary.fields.get("type", ""))
+
+
+def _workspace(name: str, turn: Turn) -> str:
+    """Return the id of the workspace to reuse, one of that name which follows nobody, or of a new one."""
+    for need in (ByName("workspace", workspace_name(name)), ByName("workspace", _misspelt(name))):
+        found = turn.known.get(need)
+        if found is not None and _is_free(found, turn):
+            return found.id
+    default = default_workspace(turn.me.id)
+    taken = turn.known.get(ById("workspace", default))
+    return default if taken is None or taken.summary.parent == turn.me.id else _marked(turn.me.id)
+
+
+def _is_free(workspace: Known, turn: Turn) -> bool:
+    return workspace.summary.parent in ("", turn.me.id)
+
+
+def alarms(state: State) -> Mapping[str, datetime]:
+    """Want to give up a plan that is not answered, and to extend one without end."""
+    pending = state.plans.pending
+    if pending is not None:
+        return {} if pending.is_agreed else {"deadline": pending.plan.until}
+    return {} if state.plans.more_at is None else {"extend": state.plans.more_at}
+
+
+def summary(state: State) -> Summary | None:
+    """Show how its plan stands, the same for a copy of it at a peer."""
+    definition = state.definition
+    if definition is None:
+        return None
+    return Summary(
+        status=state.plans.status,
+        name=definition.name,
+        labels=definition.labels,
+        fields={
+            "active": definition.active,
+            "schedule_active": definition.schedule_active,
+            "environment": definition.environment,
+            "workspace": state.workspace,
+            "shared": list(sharing.inside(state.shares)),
+        },
+    )
+
+
+def view(state: State) -> dict[str, Any] | None:
+    """Show the saved fields, what belongs to it, and how its plan stands."""
+    if state.definition is None:
+        return None
+    pending = state.plans.pending
+    return {
+        **msgspec.to_builtins(state.definition),
+        "generation": state.generation,
+        "workspace": state.workspace,
+        "shared": list(sharing.inside(state.shares)),
+        "plan": state.plans.status,
+        "waiting": list(pending.waiting_for) if pending else [],
+        "refusals": msgspec.to_builtins(state.plans.refusals),
+    }

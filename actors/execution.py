@@ -1,0 +1,221 @@
+"""An execution: one run of a workflow at one time, from draft to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Any, assert_never
+
+from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
+from actors.fields import take
+from actors.graph import booking_of
+from actors.run import State, alarms, evolve, is_lost, summary, view
+from messages import states
+from messages.base import Alarm
+from messages.booking import Mark
+from messages.envelope import Address
+from messages.execution import (
+    Booked,
+    Cancel,
+    Cancelled,
+    Command,
+    Delayed,
+    Drafted,
+    Event,
+    Fail,
+    Failed,
+    Forgotten,
+    Kept,
+    Plan,
+    Planned,
+    Remove,
+    Removed,
+    Run,
+    Schedule,
+    Scheduled,
+    SlotCancelled,
+    SlotLost,
+    Start,
+    Started,
+    Succeed,
+    Succeeded,
+)
+from messages.states import ENDED, WAITING
+from messages.workflow import ExecutionChanged
+
+QUEUE = "execution"
+"""Where those who run executions take their work."""
+
+
+def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Let the workflow plan it until it starts, and its runner say how it goes."""
+    match command:
+        case Start() | Succeed() | Fail() | Cancel():
+            return _run(state, command, turn)
+        case Plan():
+            is_news = command.generation > state.generation and _is_open(state)
+            return [take(Drafted, command)] if is_news else []
+        case Schedule():
+            return _schedule(state, command, turn)
+        case Remove():
+            is_news = command.generation > state.generation or state.plan is not None
+            is_heard = command.generation >= state.generation and _is_open(state)
+            return [Removed(generation=command.generation)] if is_news and is_heard else []
+        case SlotCancelled():
+            return _lose(state, command, turn)
+        case Alarm():
+            return [Forgotten(at=turn.at)] if alarms(state).get(command.name) == command.due else []
+    assert_never(command)
+
+
+def _is_open(state: State) -> bool:
+    """Say whether a plan may still change it."""
+    return state.plan is None or state.state in WAITING
+
+
+def _run(state: State, command: Start | Succeed | Fail | Cancel, turn: Turn) -> Sequence[Event]:
+    if state.plan is None:
+        raise Rejected("not_found", f"there is no execution {turn.me.id}")
+    match command:
+        case Start():
+            return _start(state, turn)
+        case Succeed():
+            done, event = states.State.SUCCESS, Succeeded(at=turn.at, result=command.result)
+            return _end(state, {states.State.STARTED}, done, event)
+        case Fail():
+            failed = Failed(at=turn.at, reason=command.reason, result=command.result)
+            return _end(state, {states.State.STARTED}, states.State.FAILURE, failed)
+        case Cancel():
+            cancelled = Cancelled(at=turn.at, reason=command.reason)
+            return _end(state, WAITING | {states.State.STARTED}, states.State.CANCELLED, cancelled)
+    assert_never(command)
+
+
+def _start(state: State, turn: Turn) -> Sequence[Event]:
+    if state.state == states.State.STARTED:
+        return []
+    if state.state == states.State.DRAFT:
+        raise Rejected("not_scheduled", "the owners of its compute have not all confirmed; wait for that")
+    if state.state in ENDED:
+        raise _conflict(state, "start")
+    return [Started(at=turn.at)]
+
+
+def _end(
+    state: State, before: Set[states.State], after: states.State, event: Succeeded | Failed | Cancelled
+) -> Sequence[Event]:
+    if state.state == after:
+        return []
+    if state.state not in before:
+        raise _conflict(state, after.value)
+    return [event]
+
+
+def _conflict(state: State, wanted: str) -> Rejected:
+    detail = f"it is {state.state.value}, so it cannot be {wanted}"
+    return Rejected("state_conflict", detail, extra={"state": state.state.value})
+
+
+def _schedule(state: State, command: Schedule, turn: Turn) -> Sequence[Event]:
+    is_later = command.generation > state.generation
+    if not _is_open(state):
+        return [Kept(generation=command.generation, bookings=command.bookings)] if is_later else []
+    is_drafted = state.plan is not None and state.state == states.State.DRAFT
+    if not is_later and not (is_drafted and command.generation == state.generation):
+        return []
+    lost = [one.resource for one in command.bookings if state.lost.get(one.resource) == command.generation]
+    return [take(Scheduled, command), *(_suffer(command, lost[0], turn) if lost else ())]
+
+
+def _lose(state: State, command: SlotCancelled, turn: Turn) -> Sequence[Event]:
+    heard = max(state.generation - 1, state.lost.get(command.resource, 0))
+    is_gone = state.plan is None and command.generation == state.generation
+    if command.generation <= heard or is_gone or state.state in ENDED:
+        return []
+    lost = SlotLost(resource=command.resource, generation=command.generation, reason=command.reason)
+    is_confirmed = command.generation == state.generation and state.state != states.State.DRAFT
+    if state.plan is None or not is_confirmed:
+        return [lost]  # said before what confirms the slot, which will find it lost
+    if state.plan.on_cancelled == "delay" and state.state != states.State.SCHEDULED:
+        return [lost]
+    return [lost, *_suffer(state.plan, command.resource, turn, command.reason)]
+
+
+def _suffer(plan: Planned, resource: str, turn: Turn, why: str = "") -> Sequence[Event]:
+    reason = f"the owner of {resource} took the slot back" + (f": {why}" if why else "")
+    return [Delayed(reason=reason)] if plan.on_cancelled == "delay" else [Failed(at=turn.at, reason=reason)]
+
+
+def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
+    """Have it run, and tell the owners of its slots and the workflow how it goes."""
+    match event:
+        case Started():
+            return [_task(state, turn), *_mark(state, turn, state.bookings), *_tell(state, turn)]
+        case Succeeded() | Failed() | Cancelled() | Forgotten():
+            return [*_mark(state, turn, state.bookings), *_tell(state, turn)]
+        case Kept():
+            return _mark(state, turn, event.bookings)
+        case Drafted() | Scheduled() | SlotLost() | Delayed() | Removed():
+            return []
+    assert_never(event)
+
+
+def _task(state: State, turn: Turn) -> Task:
+    assert state.plan is not None
+    run = Run(
+        execution=turn.me.id,
+        workflow=state.plan.workflow,
+        workflow_version=state.plan.workflow_version,
+        start=state.plan.start,
+        end=state.plan.end,
+        bookings=state.bookings,
+        key=f"{turn.me.id}.{state.generation}",
+    )
+    return Task(QUEUE, run)
+
+
+def _mark(state: State, turn: Turn, bookings: Sequence[Booked]) -> list[Order]:
+    if state.plan is None:
+        return []
+    # a run that never began frees its slots, whatever became of it
+    has_run = state.started_at is not None
+    mark = Mark(
+        workflow=state.plan.workflow,
+        execution=turn.me.id,
+        state=state.state if has_run else states.State.CANCELLED,
+    )
+    live = [one for one in bookings if not is_lost(state, one)]
+    return [Order(booking_of(one.resource, turn.node), mark) for one in live]
+
+
+def _tell(state: State, turn: Turn) -> list[Order]:
+    if state.plan is None:
+        return []
+    changed = ExecutionChanged(execution=turn.me.id, state=state.state, start=state.plan.start)
+    return [Order(Address("workflow", state.plan.workflow), changed)]
+
+
+ACTOR: Actor[State, Any, Any] = Actor(
+    kind="execution",
+    commands=(Start, Succeed, Fail, Cancel, Plan, Schedule, Remove, SlotCancelled),
+    events=(
+        Drafted,
+        Scheduled,
+        Kept,
+        Started,
+        Succeeded,
+        Failed,
+        Cancelled,
+        Forgotten,
+        SlotLost,
+        Delayed,
+        Removed,
+    ),
+    initial=State(),
+    decide=decide,
+    evolve=evolve,
+    react=react,
+    alarms=alarms,
+    summary=summary,
+    view=view,
+    internal=frozenset({"plan", "schedule", "remove", "slot_cancelled"}),
+)

@@ -1,0 +1,263 @@
+"""How a workflow plans its executions with the owners of its compute: hold everywhere, then confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias, assert_never
+
+import msgspec
+
+from actors import schedule
+from actors.actor import Turn
+from actors.plans import Event, Pending, Plans, evolve, ids
+from messages.booking_answers import Confirmed, Expired, Held, HoldRefused, SlotsCancelled
+from messages.schedule import Schedule
+from messages.states import ENDED
+from messages.workflow import Definition, ExecutionChanged
+from messages.workflow_events import (
+    Agreed,
+    Deferred,
+    ExecutionNoted,
+    HeldAgain,
+    OwnerConfirmed,
+    OwnerHeld,
+    Planned,
+    Refusal,
+    Refused,
+    Scheduled,
+    Slot,
+    SlotsLost,
+    Unplanned,
+)
+
+HOLDS = 3
+"""How often an owner is asked to hold what expired before the confirmation came."""
+EXTEND_AGAIN = timedelta(days=1)
+"""When an extension that was refused is tried again."""
+
+
+class Wish(NamedTuple):
+    """What is to be planned."""
+
+    workflow: str
+    generation: int
+    definition: Definition
+    schedule: Schedule
+    demands: dict[str, int]
+
+
+def execution_id(workflow: str, start: datetime) -> str:
+    """Return the id of the execution of a workflow at an instant; it fits in a token."""
+    stamp = f"{start:%Y%m%dT%H%M%S}" + (f"-{start.microsecond:06}" if start.microsecond else "")
+    if len(workflow) + len(stamp) + 2 <= 64:
+        return f"{workflow}-{stamp}Z"
+    mark = blake2b(workflow.encode(), digest_size=4).hexdigest()
+    return f"{workflow[:29]}-{mark}-{stamp}Z"
+
+
+def plan(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
+    """Plan anew, in place of what is pending and, once all owners agree, of what stands."""
+    if plans.pending is not None and plans.pending.is_agreed:
+        return [] if plans.is_deferred else [Deferred()]  # what is being confirmed cannot be taken back
+    slots, more_at = schedule.plan(wish.schedule, at)
+    return _planned(plans, wish, at, Asked(_slots(plans, wish, slots), more_at))
+
+
+def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
+    """Plan the next part of a schedule without end, along with what still stands."""
+    if plans.pending is not None or plans.standing is None or plans.more_at is None:
+        return []
+    kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
+    last = max((slot.start for slot in plans.standing.slots), default=None)
+    slots, more_at = schedule.plan(wish.schedule, at, last)
+    return _planned(plans, wish, at, Asked(kept + _slots(plans, wish, slots), more_at, extends=True))
+
+
+class Asked(NamedTuple):
+    """What a plan asks for."""
+
+    slots: tuple[Slot, ...]
+    more_at: datetime | None
+    extends: bool = False
+
+
+def _slots(plans: Plans, wish: Wish, slots: Iterable[schedule.Slot]) -> tuple[Slot, ...]:
+    named = (Slot(execution=execution_id(wish.workflow, start), start=start, end=end) for start, end in slots)
+    return tuple(slot for slot in named if slot.execution not in plans.noted)
+
+
+def _planned(plans: Plans, wish: Wish, at: datetime, asked: Asked) -> list[Event]:
+    before = plans.pending.plan if plans.pending else None
+    patience = schedule.deadline(wish.schedule)
+    demands = wish.demands if asked.slots else {}
+    planned = Planned(
+        generation=plans.generation + 1,
+        workflow_version=wish.generation,
+        slots=asked.slots,
+        demands=demands,
+        on_conflict=wish.definition.on_conflict,
+        on_cancelled=wish.definition.on_cancelled,
+        grace_seconds=schedule.grace(wish.schedule).total_seconds(),
+        until=at + patience,
+        hold_until=at + 2 * patience,
+        more_at=asked.more_at,
+        extends=asked.extends,
+        overtaken=before.generation if before else 0,
+        removed=tuple(sorted(plans.drafts - ids(asked.slots))),
+        aborted=tuple(sorted(set(before.demands) - set(demands))) if before else (),
+    )
+    return [planned] if demands else [planned, _scheduled(plans, planned)]
+
+
+def _scheduled(plans: Plans, planned: Planned, dropped: frozenset[str] = frozenset()) -> Scheduled:
+    kept = ids(planned.slots) - dropped
+    before = frozenset() if planned.extends else plans.standing_ids
+    gone = (before | dropped) - kept - set(plans.noted)
+    had = set(plans.standing.plan.demands) if plans.standing else set()
+    return Scheduled(
+        generation=planned.generation,
+        removed=tuple(sorted(gone)),
+        released=tuple(sorted(had - set(planned.demands))),
+    )
+
+
+def unplan(plans: Plans, refusals: tuple[Refusal, ...] = ()) -> list[Event]:
+    """Give up all that is planned and has not started."""
+    if plans.pending is None and plans.standing is None and not plans.refusals:
+        return []
+    planned = [one.plan for one in (plans.pending, plans.standing) if one is not None]
+    return [
+        Unplanned(
+            generation=plans.generation + 1,
+            removed=tuple(sorted((plans.drafts | plans.standing_ids) - set(plans.noted))),
+            released=tuple(sorted({resource for one in planned for resource in one.demands})),
+            refusals=refusals,
+        )
+    ]
+
+
+Answer: TypeAlias = Held | HoldRefused | Confirmed | Expired
+
+
+def hear(plans: Plans, answer: Answer, turn: Turn) -> list[Event]:
+    """Take what the owner of a resource answers to the plan that is pending; anything else is late."""
+    pending = plans.pending
+    if pending is None or answer.generation != pending.plan.generation:
+        return []
+    if answer.resource not in pending.plan.demands or answer.resource.partition("/")[0] != turn.origin:
+        return []
+    match answer:
+        case Held():
+            return _held(pending, answer)
+        case HoldRefused():
+            return _refused_by(plans, pending, answer, turn)
+        case Confirmed():
+            return _confirmed(plans, pending, answer)
+        case Expired():
+            return _expired(plans, pending, answer.resource, turn)
+    assert_never(answer)
+
+
+def _held(pending: Pending, answer: Held) -> list[Event]:
+    if answer.resource in pending.held:
+        return []
+    held = OwnerHeld(resource=answer.resource, skipped=tuple(answer.skipped))
+    if pending.is_agreed or pending.waiting != (answer.resource,):
+        return [held]
+    skipped = {one for left_out in pending.held.values() for one in left_out} | set(answer.skipped)
+    return [held, Agreed(generation=pending.plan.generation, dropped=tuple(sorted(skipped)))]
+
+
+def _refused_by(plans: Plans, pending: Pending, answer: HoldRefused, turn: Turn) -> list[Event]:
+    refusal = Refusal(
+        code=answer.code,
+        detail=answer.detail,
+        owner=turn.origin,
+        resource=answer.resource,
+        conflicts=tuple(msgspec.to_builtins(answer.conflicts)),
+        nearest=tuple(msgspec.to_builtins(answer.nearest)),
+    )
+    if pending.is_agreed:  # some owners have confirmed already, so that nothing can stand
+        return unplan(plans, (refusal,))
+    return [_refused(plans, pending, "booking_refused", refusal, turn.at)]
+
+
+def _confirmed(plans: Plans, pending: Pending, answer: Confirmed) -> list[Event]:
+    if not pending.is_agreed or answer.resource in pending.confirmed:
+        return []
+    confirmed = OwnerConfirmed(resource=answer.resource)
+    if pending.waiting != (answer.resource,):
+        return [confirmed]
+    return [confirmed, _scheduled(plans, pending.plan, pending.dropped)]
+
+
+def _expired(plans: Plans, pending: Pending, resource: str, turn: Turn) -> list[Event]:
+    refusal = Refusal(
+        code="expired",
+        detail="the hold expired before it was confirmed",
+        owner=turn.origin,
+        resource=resource,
+    )
+    if not pending.is_agreed:
+        return [_refused(plans, pending, "expired", refusal, turn.at)]
+    if resource in pending.confirmed or resource not in pending.held:
+        return []
+    if pending.asked_again.get(resource, 0) >= HOLDS:
+        return unplan(plans, (refusal,))
+    patience = pending.plan.hold_until - pending.plan.until
+    return [HeldAgain(resource=resource, until=turn.at + patience)]
+
+
+def give_up(plans: Plans, at: datetime) -> list[Event]:
+    """Refuse the pending plan at its deadline, naming the owners that have not answered."""
+    pending = plans.pending
+    if pending is None or pending.is_agreed:
+        return []
+    detail = f"no answer in time about {', '.join(pending.waiting)}; save it again when they are back"
+    refusal = Refusal(code="expired", detail=detail, waiting=pending.waiting_for)
+    return [_refused(plans, pending, "expired", refusal, at)]
+
+
+def _refused(plans: Plans, pending: Pending, code: str, refusal: Refusal, at: datetime) -> Refused:
+    return Refused(
+        generation=pending.plan.generation,
+        code=code,
+        refusals=(refusal,),
+        removed=tuple(sorted(plans.drafts)),
+        aborted=tuple(sorted(pending.plan.demands)),
+        more_at=at + EXTEND_AGAIN if pending.plan.extends else None,
+    )
+
+
+def note(plans: Plans, command: ExecutionChanged, at: datetime) -> list[Event]:
+    """Remember that an execution has started or ended; what ended does not start again."""
+    known = plans.noted.get(command.execution)
+    if known is not None and (known.state == command.state or known.state in ENDED):
+        return []
+    return [ExecutionNoted(execution=command.execution, state=command.state, start=command.start, at=at)]
+
+
+def lose(plans: Plans, command: SlotsCancelled, turn: Turn) -> list[Event]:
+    """Take notice of the slots of the standing plan that their owner took back."""
+    standing = plans.standing
+    if standing is None or command.resource.partition("/")[0] != turn.origin:
+        return []
+    known = standing.lost.get(command.resource, ())
+    lost = tuple(sorted((set(command.executions) & ids(standing.slots)) - set(known)))
+    if not lost or command.resource not in standing.plan.demands:
+        return []
+    generation = standing.plan.generation
+    return [
+        SlotsLost(resource=command.resource, generation=generation, executions=lost, reason=command.reason)
+    ]
+
+
+def then(plans: Plans, events: Sequence[Event], wish: Wish | None, at: datetime) -> list[Event]:
+    """Add the plan that was put off, when these events end what it waits for."""
+    is_settled = any(isinstance(event, Scheduled | Unplanned) for event in events)
+    if not (plans.is_deferred and is_settled and wish is not None):
+        return list(events)
+    return [*events, *plan(reduce(evolve, events, plans), wish, at)]

@@ -1,0 +1,185 @@
+"""What is planned of a workflow: what is being asked of the owners, and what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TypeAlias, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from messages.states import ENDED, State
+from messages.workflow_events import (
+    Agreed,
+    Deferred,
+    ExecutionNoted,
+    HeldAgain,
+    OwnerConfirmed,
+    OwnerHeld,
+    Planned,
+    Refusal,
+    Refused,
+    Scheduled,
+    Slot,
+    SlotsLost,
+    Unplanned,
+)
+
+REMEMBERED = timedelta(days=2)
+"""How long an execution that has ended is remembered, for messages that come late."""
+
+Event: TypeAlias = (
+    Planned
+    | Deferred
+    | OwnerHeld
+    | Agreed
+    | OwnerConfirmed
+    | HeldAgain
+    | Scheduled
+    | Refused
+    | Unplanned
+    | SlotsLost
+    | ExecutionNoted
+)
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """An execution that has started or ended: no plan replaces it."""
+
+    state: State
+    start: datetime
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan while its owners are asked."""
+
+    plan: Planned
+    held: dict[str, tuple[str, ...]] = {}
+    """The executions that each owner that holds has left out."""
+    is_agreed: bool = False
+    dropped: frozenset[str] = frozenset()
+    confirmed: frozenset[str] = frozenset()
+    asked_again: dict[str, int] = {}
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The resources whose owners have not answered."""
+        answered = self.confirmed if self.is_agreed else self.held
+        return tuple(sorted(set(self.plan.demands) - set(answered)))
+
+    @property
+    def waiting_for(self) -> tuple[str, ...]:
+        """The owners that have not answered."""
+        return tuple(sorted({resource.partition("/")[0] for resource in self.waiting}))
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan that all owners confirmed."""
+
+    plan: Planned
+    slots: tuple[Slot, ...]
+    lost: dict[str, tuple[str, ...]] = {}
+    """The executions whose slot each owner took back."""
+    late: frozenset[str] = frozenset()
+    """Executions before those of the slots that have neither started nor ended: they are delayed."""
+
+
+class Plans(msgspec.Struct, frozen=True, kw_only=True):
+    """What is planned of a workflow."""
+
+    generation: int = 0
+    pending: Pending | None = None
+    standing: Standing | None = None
+    is_deferred: bool = False
+    """Whether another plan is wanted after the one that is being confirmed."""
+    refusals: tuple[Refusal, ...] = ()
+    more_at: datetime | None = None
+    noted: dict[str, Noted] = {}
+
+    @property
+    def status(self) -> str:
+        """Say in a word how it stands."""
+        if self.pending is not None:
+            return "planning"
+        if self.refusals:
+            return "refused"
+        return "none" if self.standing is None else "scheduled"
+
+    @property
+    def drafts(self) -> frozenset[str]:
+        """The executions of the pending plan that do not stand already."""
+        asked = self.pending.plan.slots if self.pending else ()
+        return ids(asked) - self.standing_ids
+
+    @property
+    def standing_ids(self) -> frozenset[str]:
+        """The executions of the plan that stands."""
+        return ids(self.standing.slots) | self.standing.late if self.standing else frozenset()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The executions that have started and not ended."""
+        return tuple(sorted(id for id, one in self.noted.items() if one.state == State.STARTED))
+
+
+def ids(slots: Iterable[Slot]) -> frozenset[str]:
+    """Return the executions of these slots."""
+    return frozenset(slot.execution for slot in slots)
+
+
+def evolve(plans: Plans, event: Event) -> Plans:
+    """Hold what is asked, what stands, and what has become of the last."""
+    match event:
+        case Planned():
+            return replace(plans, generation=event.generation, pending=Pending(plan=event), refusals=())
+        case Deferred():
+            return replace(plans, is_deferred=True)
+        case OwnerHeld() | Agreed() | OwnerConfirmed() | HeldAgain():
+            return plans if plans.pending is None else replace(plans, pending=_asked(plans.pending, event))
+        case Scheduled():
+            return _standing(plans)
+        case Refused():
+            return replace(plans, pending=None, refusals=event.refusals, more_at=event.more_at)
+        case Unplanned():
+            return Plans(generation=event.generation, refusals=event.refusals, noted=plans.noted)
+        case SlotsLost():
+            return plans if plans.standing is None else replace(plans, standing=_lost(plans.standing, event))
+        case ExecutionNoted():
+            noted = {**_recent(plans.noted, event.at), event.execution: Noted(event.state, event.start)}
+            return replace(plans, noted=noted)
+    assert_never(event)
+
+
+def _recent(noted: dict[str, Noted], at: datetime) -> dict[str, Noted]:
+    return {id: one for id, one in noted.items() if one.state not in ENDED or one.start > at - REMEMBERED}
+
+
+def _asked(pending: Pending, event: OwnerHeld | Agreed | OwnerConfirmed | HeldAgain) -> Pending:
+    match event:
+        case OwnerHeld():
+            return replace(pending, held={**pending.held, event.resource: event.skipped})
+        case Agreed():
+            return replace(pending, is_agreed=True, dropped=frozenset(event.dropped))
+        case OwnerConfirmed():
+            return replace(pending, confirmed=pending.confirmed | {event.resource})
+        case HeldAgain():
+            held = {resource: left for resource, left in pending.held.items() if resource != event.resource}
+            times = {**pending.asked_again, event.resource: pending.asked_again.get(event.resource, 0) + 1}
+            return replace(pending, held=held, asked_again=times)
+    assert_never(event)
+
+
+def _standing(plans: Plans) -> Plans:
+    pending = plans.pending
+    if pending is None:
+        return plans
+    slots = tuple(slot for slot in pending.plan.slots if slot.execution not in pending.dropped)
+    late = plans.standing_ids - ids(slots) - set(plans.noted) - pending.dropped
+    standing = Standing(plan=pending.plan, slots=slots, late=late if pending.plan.extends else frozenset())
+    return replace(plans, pending=None, standing=standing, more_at=pending.plan.more_at, is_deferred=False)
+
+
+def _lost(standing: Standing, event: SlotsLost) -> Standing:
+    lost = (*standing.lost.get(event.resource, ()), *event.executions)
+    return replace(standing, lost={**standing.lost, event.resource: lost})

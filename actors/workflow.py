@@ -1,0 +1,289 @@
+"""A workflow: its definition, its workspace, its plan, and who shares it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, assert_never, get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from actors import defining, orders, planning, plans, sharing
+from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
+from actors.defining import State, alarms, summary, view
+from actors.fields import take
+from messages.base import Alarm
+from messages.booking_answers import Aborted, Confirmed, Expired, Held, HoldRefused, SlotsCancelled
+from messages.envelope import Address
+from messages.shared_workspace import Forget, JoinRefused
+from messages.workflow import (
+    Announce,
+    Definition,
+    Delete,
+    ExecutionChanged,
+    Fork,
+    Join,
+    Leave,
+    Propose,
+    Save,
+)
+from messages.workflow_events import Announced, Deleted, Forked, Joined, Left, Saved
+from messages.workspace import Follow, Unfollow
+
+Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | Alarm
+Command: TypeAlias = Save | Delete | Fork | Propose | Join | Leave | Announce | Heard
+Event: TypeAlias = Saved | Deleted | Forked | Joined | Left | Announced | plans.Event
+
+
+def needs(command: Command, turn: Turn) -> Sequence[Need]:
+    """Know who has the name already, the workspace it may have, and the types of its resources."""
+    match command:
+        case Save():
+            return defining.needs(command, turn)
+        case Fork():
+            return [ById("workflow", command.into), ByName("workflow", command.name)]
+        case Propose():
+            save = sharing.read(Save, command.body)
+            return [] if save is None else defining.needs(save, turn)
+    return []
+
+
+def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Write it, plan it, and take what owners, executions and shared workspaces say."""
+    match command:
+        case Save():
+            return _save(state, command, turn)
+        case Delete():
+            return _delete(state, turn)
+        case Fork():
+            return _fork(state, command, turn)
+        case Propose():
+            return _propose(state, command, turn)
+        case Join() | Leave() | Announce():
+            return _share(state, command, turn)
+        case _:
+            return _hear(state, command, turn)
+
+
+def _hear(state: State, command: Heard, turn: Turn) -> Sequence[Event]:
+    """Take what concerns the plan."""
+    match command:
+        case Held() | HoldRefused() | Confirmed() | Expired():
+            events = planning.hear(state.plans, command, turn)
+            return planning.then(state.plans, events, _wish(state, turn), turn.at)
+        case SlotsCancelled():
+            return planning.lose(state.plans, command, turn)
+        case ExecutionChanged():
+            return planning.note(state.plans, command, turn.at)
+        case Alarm():
+            return _alarm(state, command, turn)
+        case Aborted():
+            return []
+    assert_never(command)
+
+
+def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
+    saved = defining.saved(state, command, turn)
+    return [] if saved is None else [saved, *_replan(state, saved, turn)]
+
+
+def _replan(state: State, saved: Saved, turn: Turn) -> Sequence[Event]:
+    """Plan anew when what the plan depends on has changed."""
+    if not saved.is_planned_anew:
+        return []
+    wish = _wish(evolve(state, saved), turn)
+    return planning.unplan(state.plans) if wish is None else planning.plan(state.plans, wish, turn.at)
+
+
+def _wish(state: State, turn: Turn) -> planning.Wish | None:
+    definition = state.definition
+    if definition is None or definition.schedule is None or not definition.schedule_active:
+        return None
+    return planning.Wish(turn.me.id, state.generation, definition, definition.schedule, state.demands)
+
+
+def _delete(state: State, turn: Turn) -> Sequence[Event]:
+    if state.generation == 0:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    if state.definition is None:
+        return []
+    if state.plans.running:
+        running = ", ".join(state.plans.running)
+        detail = f"{running} of it runs; cancel it first, or wait for its end"
+        raise Rejected("started", detail, extra={"executions": list(state.plans.running)})
+    deleted = Deleted(
+        generation=state.generation + 1,
+        workspace=state.workspace,
+        readers=tuple(sharing.readers(state.shares, turn.node)),
+        shared=sharing.inside(state.shares),
+    )
+    return [*planning.unplan(state.plans), deleted]
+
+
+def _fork(state: State, command: Fork, turn: Turn) -> Sequence[Event]:
+    if state.definition is None:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    if command.into in state.forks:
+        return []
+    if turn.known.get(ById("workflow", command.into)) is not None:
+        raise Rejected("already_exists", f"the workflow {command.into} exists; take another id", at="/into")
+    defining.check_name(command.name, command.into, turn)
+    return [Forked(into=command.into, name=command.name)]
+
+
+def _propose(state: State, command: Propose, turn: Turn) -> Sequence[Event]:
+    sharing.check_right(sharing.readers(state.shares, turn.node), turn.peer)
+    save = sharing.proposed(Save, command.body)
+    if take(Definition, save) == state.definition:
+        return []
+    sharing.check_generation(command.generation, state.generation)
+    return _save(state, save, turn)
+
+
+def _share(state: State, command: Join | Leave | Announce, turn: Turn) -> Sequence[Event]:
+    if isinstance(command, Announce):
+        return [Announced(peer=command.peer)] if state.generation else []
+    if isinstance(command, Join) and state.definition is None:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    change = sharing.hear(state.shares, command, turn.node)
+    if change is None:
+        return []
+    said = {"shared_generation": command.generation, **change._asdict()}
+    return [take(Joined, command, **said) if isinstance(command, Join) else take(Left, command, **said)]
+
+
+def _alarm(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
+    if alarms(state).get(command.name) != command.due:
+        return []
+    if command.name == "deadline":
+        return planning.give_up(state.plans, turn.at)
+    wish = _wish(state, turn)
+    return [] if wish is None else planning.extend(state.plans, wish, turn.at)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Hold what was said last, by a person, by the owners and by each shared workspace."""
+    revision = state.revision + 1
+    match event:
+        case Saved():
+            return replace(
+                state,
+                definition=take(Definition, event),
+                generation=event.generation,
+                revision=revision,
+                workspace=event.workspace,
+                demands=event.demands,
+            )
+        case Deleted():
+            shares = sharing.emptied(state.shares)
+            gone = replace(state, definition=None, generation=event.generation, revision=revision)
+            return replace(gone, shares=shares, demands={})
+        case Joined() | Left():
+            return replace(state, revision=revision, shares=sharing.told(state.shares, event))
+        case Forked():
+            return replace(state, forks=(*state.forks, event.into))
+        case Announced():
+            return state
+        case _:
+            return replace(state, plans=plans.evolve(state.plans, event))
+
+
+def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
+    """Have the workspace follow, the peers know, and the plan carried out."""
+    owned, rights = _owned(state, turn), sharing.readers(state.shares, turn.node)
+    match event:
+        case Saved():
+            follow = [_follow(state, event, turn)] if event.is_followed else []
+            return [*follow, *sharing.puts(owned, rights, rights)]
+        case Deleted():
+            unfollow = Unfollow(workflow=turn.me.id, generation=event.generation)
+            forget = Forget(kind="workflow", id=turn.me.id)
+            told = [Order(Address("shared_workspace", shared), forget) for shared in event.shared]
+            gone = Order(Address("workspace", event.workspace), unfollow)
+            return [gone, *sharing.drops(owned, event.readers), *told]
+        case Joined() | Left():
+            return sharing.puts(owned, rights, [*event.told, *event.dropped])
+        case Announced():
+            return sharing.puts(owned, rights, [event.peer])
+        case Forked():
+            return _forked(state, event)
+        case _:
+            return orders.react(state.plans, event, turn)
+
+
+def _follow(state: State, event: Saved, turn: Turn) -> Order:
+    follow = Follow(
+        workflow=turn.me.id,
+        generation=event.generation,
+        name=defining.workspace_name(event.name),
+        resources=event.resources,
+    )
+    return Order(Address("workspace", state.workspace), follow)
+
+
+def _forked(state: State, event: Forked) -> list[Order]:
+    if state.definition is None:
+        return []
+    save = take(Save, replace(state.definition, name=event.name, schedule_active=False))
+    return [Order(Address("workflow", event.into), save)]
+
+
+def _owned(state: State, turn: Turn) -> sharing.Owned:
+    return sharing.Owned(
+        address=turn.me,
+        node=turn.node,
+        name="" if state.definition is None else state.definition.name,
+        generation=state.generation,
+        revision=state.revision,
+        body={} if state.definition is None else msgspec.to_builtins(state.definition),
+    )
+
+
+def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
+    """Tell the shared workspace that it cannot have it, and a peer that its change is refused."""
+    match command:
+        case Join() if turn.is_internal:
+            said = {"kind": "workflow", "id": turn.me.id, "code": no.code, "detail": no.detail}
+            refused = take(JoinRefused, command, **said)
+            return [Order(Address("shared_workspace", command.shared_workspace), refused)]
+        case Propose():
+            return sharing.refusal(command.reply_to, command.generation, no, turn.peer)
+    return []
+
+
+def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:
+    """Return what a peer that it is shared with should hold."""
+    is_reader = state.definition is not None and peer in sharing.readers(state.shares, node)
+    return (state.generation, state.revision) if is_reader else None
+
+
+ACTOR: Actor[State, Any, Any] = Actor(
+    kind="workflow",
+    commands=(
+        *(Save, Delete, Fork, Propose, Join, Leave, Announce, ExecutionChanged),
+        *(Held, HoldRefused, Confirmed, Expired, Aborted, SlotsCancelled),
+    ),
+    events=(
+        *(Saved, Deleted, Forked, Joined, Left, Announced),
+        *get_args(plans.Event),
+    ),
+    initial=State(),
+    decide=decide,
+    evolve=evolve,
+    react=react,
+    answer=answer,
+    needs=needs,
+    alarms=alarms,
+    summary=summary,
+    view=view,
+    copies=copies,
+    internal=frozenset(
+        {
+            *("propose", "join", "leave", "announce", "execution_changed"),
+            *("held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"),
+        }
+    ),
+    peers_may=frozenset(
+        {"propose", "held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"}
+    ),
+)

@@ -1,0 +1,71 @@
+"""What may be said to and by a resource: what a workflow reads, runs, keeps and computes on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from messages import base
+from messages.base import Labels, Name, Text, Token
+from messages.booking import Interval
+
+ResourceType = Literal["data", "processing", "storage", "compute", "workflow"]
+
+Windows = Annotated[tuple[Interval, ...], msgspec.Meta(max_length=1000)]
+
+
+class Description(base.Value, frozen=True, kw_only=True, rename={"resource_type": "type"}):
+    """What is saved of a resource."""
+
+    name: Name
+    resource_type: ResourceType
+    """``type`` on the wire."""
+    description: Text = ""
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=dict)
+    capacity: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    """How many units a compute has; others have none."""
+    availability: Windows | None = None
+    """When a compute can be booked; None = always."""
+    public: bool = False
+    """Whether it stands in the catalogue of every peer."""
+
+
+class Save(Description, base.Command, tag="resource.save", tag_field="message"):
+    """Write the resource, all of it."""
+
+
+class Delete(base.Command, tag="resource.delete"):
+    """Remove the resource; its id is never used again."""
+
+
+class Announce(base.Command, tag="resource.announce"):
+    """Send the present state to one peer again (said by the gateway)."""
+
+    peer: Token
+
+
+class Saved(Description, base.Event, tag="resource.saved", tag_field="message", forbid_unknown_fields=False):
+    """The resource is this from now on."""
+
+    generation: int
+    was_public: bool = False
+
+
+class Deleted(base.Event, tag="resource.deleted"):
+    """The resource is no more."""
+
+    generation: int
+    was_public: bool = False
+    was_compute: bool = False
+
+
+class Announced(base.Event, tag="resource.announced"):
+    """A peer is told the present state again."""
+
+    peer: str
+
+
+Command: TypeAlias = Save | Delete | Announce
+Event: TypeAlias = Saved | Deleted | Announced

@@ -1,0 +1,115 @@
+"""What may be said to and by a workflow: what runs on which resources, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from messages import base
+from messages.base import Labels, Name, Reference, Text, Token
+from messages.copies import Generation
+from messages.envelope import Address
+from messages.execution import OnCancelled
+from messages.membership import Joining, Leaving
+from messages.schedule import Schedule
+from messages.states import State
+from messages.workspace import Resources
+
+Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+OnConflict = Literal["refuse", "skip"]
+
+
+class Item(base.Value, frozen=True, kw_only=True):
+    """A node of the graph: a resource or an action, not both."""
+
+    resource: Reference | None = None
+    action: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    units: Units = 1
+    """How many units of a compute it takes."""
+
+
+class Link(base.Value, frozen=True, kw_only=True):
+    """An edge of the graph, between two items."""
+
+    source: str
+    destination: str
+    write: bool = False
+    """Whether the source writes the destination, rather than being read by it."""
+    note: Text = ""
+
+
+class Graph(base.Value, frozen=True, kw_only=True):
+    """What is connected to what."""
+
+    items: Annotated[dict[Token, Item], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
+    links: Annotated[tuple[Link, ...], msgspec.Meta(max_length=5000)] = ()
+
+
+class Definition(base.Value, frozen=True, kw_only=True):
+    """What is saved of a workflow."""
+
+    name: Name
+    """No other workflow of the node has it."""
+    description: Text = ""
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=dict)
+    active: bool = True
+    environment: Name = "main"
+    perimeters: tuple[Name, ...] = ()
+    resources: Resources = msgspec.field(default_factory=dict)
+    graph: Graph | None = None
+    schedule: Schedule | None = None
+    schedule_active: bool = False
+    on_conflict: OnConflict = "refuse"
+    """When one slot is taken: refuse the whole plan, or skip that execution."""
+    on_cancelled: OnCancelled = "delay"
+    """When an owner takes a slot back: the execution is delayed, or has failed."""
+
+
+class Save(Definition, base.Command, tag="workflow.save"):
+    """Write the workflow, all of it, and plan it anew if when or where it runs has changed."""
+
+
+class Delete(base.Command, tag="workflow.delete"):
+    """Remove the workflow with its workspace and its plan; its id is never used again."""
+
+
+class Fork(base.Command, tag="workflow.fork"):
+    """Make another workflow out of this one, not scheduled and not shared."""
+
+    into: Token
+    name: Name
+
+
+class Propose(base.Command, tag="workflow.propose"):
+    """Save this in a peer's name, if it may write and has seen the present generation."""
+
+    generation: Generation
+    body: dict[str, Any]
+    """The fields of ``save``."""
+    reply_to: Address
+    """The copy that is told of a refusal."""
+
+
+class ExecutionChanged(base.Command, tag="workflow.execution_changed"):
+    """Know that an execution has started or ended, so that no plan replaces it (said by it)."""
+
+    execution: Token
+    state: State
+    start: datetime
+
+
+class Join(Joining, base.Command, tag="workflow.join"):
+    """Be in a shared workspace (said by it)."""
+
+
+class Leave(Leaving, base.Command, tag="workflow.leave"):
+    """Be in that shared workspace no longer (said by it)."""
+
+
+class Announce(base.Command, tag="workflow.announce"):
+    """Send the present state to one peer again (said by the gateway)."""
+
+    peer: Token
