@@ -25,14 +25,14 @@ class Interval(base.Value, frozen=True, kw_only=True):
     end: Instant
 
 
-class SlotRequest(Interval, frozen=True, kw_only=True):
+class Slot(Interval, frozen=True, kw_only=True):
     """What one execution needs."""
 
     execution: Token
     units: Units = 1
 
 
-class Slot(SlotRequest, frozen=True, kw_only=True):
+class BookedSlot(Slot, frozen=True, kw_only=True):
     """What one execution has; ``booking`` is the id of the slot."""
 
     booking: str
@@ -76,7 +76,7 @@ class Hold(base.Command, tag="booking.hold", kw_only=True):
 
     workflow: Token
     generation: Generation
-    slots: Annotated[tuple[SlotRequest, ...], msgspec.Meta(min_length=1, max_length=500)]
+    slots: Annotated[tuple[Slot, ...], msgspec.Meta(min_length=1, max_length=500)]
     until: Instant
     """When the hold expires."""
     on_conflict: Literal["refuse", "skip"] = "refuse"
@@ -104,10 +104,13 @@ class Abort(base.Command, tag="booking.abort"):
 
 
 class Release(base.Command, tag="booking.release"):
-    """Free slots of a workflow: those named, or all that have not started."""
+    """Free slots of a workflow: those of the executions named, or all that have not started."""
 
     workflow: Token
+    generation: Generation | None = None
+    """Only what this plan and earlier ones have; None = whatever there is."""
     executions: Annotated[tuple[Token, ...], msgspec.Meta(max_length=1000)] | None = None
+    reply_to: Address | None = None
 
 
 class Mark(base.Command, tag="booking.mark"):
@@ -146,7 +149,7 @@ class Held(base.Event, tag="booking.held", kw_only=True):
     node: str
     workflow: str
     generation: int
-    slots: tuple[Slot, ...]
+    slots: tuple[BookedSlot, ...]
     skipped: tuple[str, ...] = ()
     """Executions whose slot could not be had."""
     until: datetime
@@ -175,7 +178,7 @@ class Aborted(base.Event, tag="booking.aborted"):
     """Whether all that the plan had replaced is booked again."""
     stands: int = 0
     """The plan that is booked now; 0: none."""
-    slots: tuple[Slot, ...] = ()
+    slots: tuple[BookedSlot, ...] = ()
     """What is booked again."""
     lost: tuple[str, ...] = ()
     """Executions whose slot was taken meanwhile."""
@@ -188,8 +191,9 @@ class Released(base.Event, tag="booking.released"):
     node: str
     workflow: str
     executions: tuple[str, ...]
-    is_all: bool = False
-    """Whether the plan they belong to is given up as well."""
+    generation: int = 0
+    """The latest plan that is given up; 0: none, only these executions."""
+    reply_to: Address | None = None
 
 
 class Marked(base.Event, tag="booking.marked"):
