@@ -236,7 +236,7 @@ class Actor(Generic[State, Command, Event]):
     summary: Callable[[State], Summary | None] = no_summary
     """Return what a listing shows; None = it stands in none (never written, or deleted)."""
     view: Callable[[State], Any] = lambda state: state
-    """Return what ``get`` answers, without ``kind``, ``id`` and ``version``, which are added; None = not found."""
+    """Return what ``get`` answers beside ``kind``, ``id`` and ``version``; None = not found."""
     questions: Mapping[str, Question[State]] = field(default_factory=dict)
     copies: Callable[[State, str, str], tuple[int, int] | None] = no_copies
     """Return the generation and version of the copy that a peer should hold, given its name and ours."""

@@ -58,7 +58,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     """How many times this message has been delivered."""
     is_call: bool = False
-    """Whether the sender waits for the outcome, so that a mistake is answered and not kept as a dead letter."""
+    """Whether the sender waits for the outcome: a mistake is answered then, and no dead letter."""
     fault: tuple[str, str] | None = None
     """The code and detail of what the edge found wrong with it."""
 

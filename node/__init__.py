@@ -1,0 +1,1 @@
+"""What runs it all: batches, alarms, relay, links, and the wiring."""

@@ -47,9 +47,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Answers:
     """Answers the questions about the entities of one node."""
 
-    def __init__(
-        self, engine: Engine, store: Store, actors: Sequence[Actor[Any, Any, Any]]
-    ) -> None:
+    def __init__(self, engine: Engine, store: Store, actors: Sequence[Actor[Any, Any, Any]]) -> None:
         self._engine = engine
         self._store = store
         self._actors = {actor.kind: actor for actor in actors}
@@ -97,10 +95,10 @@ class Answers:
 
     async def _view(self, actor: Actor[Any, Any, Any], id: str) -> dict[str, Any] | None:
         live = await self._engine.peek(actor.kind, id)
-        view: Any = actor.view(live.state) if live.version else None
+        view = actor.view(live.state) if live.version else None
         if view is None:
             return None
-        shown = msgspec.to_builtins(view)
+        shown: dict[str, Any] = msgspec.to_builtins(view)
         shown.pop("type" if shown.get("type") == actor.kind else "", None)
         heading: dict[str, Any] = {"kind": actor.kind, "id": id, "version": live.version}
         return heading | shown
@@ -109,9 +107,7 @@ class Answers:
         rows = await history(self._store, kind, id, asked.after, asked.limit)
         if not rows and not asked.after:
             raise Rejected("not_found", f"no {kind} {id} was ever written")
-        events = [
-            row | {"body": msgspec.Raw(row["body"]), "at": rfc3339(row["at"])} for row in rows
-        ]
+        events = [row | {"body": msgspec.Raw(row["body"]), "at": rfc3339(row["at"])} for row in rows]
         return {"kind": kind, "id": id, "events": events}
 
     async def _list(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +131,9 @@ def _filter(kind: str, asked: dict[str, Any]) -> Filter:
     columns: dict[str, str] = {name: str(rest.pop(name)) for name in COLUMNS if name in rest}
     order = page.order.removeprefix("-")
     if order not in ("id", "at", "name", "status", "version"):
-        raise Rejected("invalid_message", f"order is id, at, name, status or version, not {order}", at="/order")
+        raise Rejected(
+            "invalid_message", f"order is id, at, name, status or version, not {order}", at="/order"
+        )
     return Filter(
         kind=kind,
         columns=columns,
@@ -183,5 +181,3 @@ def refusal(kind: str, id: str, no: Rejected) -> bytes:
             extra=dict(no.extra),
         )
     )
-
-

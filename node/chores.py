@@ -104,8 +104,14 @@ class Chores:
             async for found in _all(self._store, kind, owner=task.peer):
                 state = (await self._engine.peek(found.kind, found.id)).state
                 ours[f"{state.kind}/{state.id}"] = (state.generation, state.version)
-        is_here = {place for place in ours if digest.after < place and (not digest.until or place <= digest.until)}
-        missing = [place for place, entry in theirs.items() if ours.get(place, (-1, 0)) < (entry.generation, entry.version)]
+        is_here = {
+            place for place in ours if digest.after < place and (not digest.until or place <= digest.until)
+        }
+        missing = [
+            place
+            for place, entry in theirs.items()
+            if ours.get(place, (-1, 0)) < (entry.generation, entry.version)
+        ]
         wanted = sorted({*missing, *(is_here - theirs.keys())})
         if wanted:
             entries = [To(kind=kind, id=name) for kind, _, name in (place.partition("/") for place in wanted)]

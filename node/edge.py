@@ -69,7 +69,9 @@ def _destination(subject: str) -> tuple[Address, str, Fault | None]:
         return Address(found.kind, found.id), found.verb, None
     kind = (subject.split(".") + [""] * 4)[3]
     kind = kind if subjects.is_token(kind) else "unknown"
-    detail = "a command's subject is covey.<node>.cmd.<kind>.<id>.<verb>, each 1 to 64 letters, digits, - or _"
+    detail = (
+        "a command's subject is covey.<node>.cmd.<kind>.<id>.<verb>, each 1 to 64 letters, digits, - or _"
+    )
     return Address(kind, "invalid"), "invalid", ("invalid_subject", detail)
 
 

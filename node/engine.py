@@ -28,7 +28,9 @@ class Engine:
     def __init__(self, node: str, actors: Sequence[Actor[Any, Any, Any]], store: Store) -> None:
         self._store = store
         self._cache = Cache()
-        self._handler = Handler(node, {actor.kind: actor for actor in actors}, Trail(node, store.next_position))
+        self._handler = Handler(
+            node, {actor.kind: actor for actor in actors}, Trail(node, store.next_position)
+        )
 
     @property
     def peers(self) -> frozenset[str]:

@@ -182,7 +182,7 @@ class Handler:
             bytes_since=live.bytes_since + sum(len(event.body) for event in recorded),
             snapshot_bytes=live.snapshot_bytes,
         )
-        step, after = done_step(self._trail, envelope, live, after, recorded, effects)
+        step, after = done_step(self._trail, envelope, live, after, (recorded, effects))
         batch.changed[job.key] = after
         return step
 

@@ -140,7 +140,8 @@ class Meeting:
         except (OSError, TimeoutError) as error:
             raise Rejected(
                 "unreachable",
-                f"{invitation.node} does not let us in at {invitation.url} ({error}); the invitation may be used up",
+                f"{invitation.node} does not let us in at {invitation.url} ({error});"
+                " the invitation may be used up",
             ) from error
         finally:
             path.unlink(missing_ok=True)
@@ -210,5 +211,3 @@ def open_signed(data: bytes) -> Hello:
     if not verify(hello.key, signed.body, signed.signature):
         raise Rejected("bad_signature", "the greeting is not signed with the key that it names")
     return hello
-
-

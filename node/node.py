@@ -27,6 +27,7 @@ from node.handle import ATTEMPTS, Result
 from node.intake import Intake
 from node.links import Links
 from node.operate import Operations
+from node.questions import Questions
 from node.relay import Relay
 from node.trail import CMD, EVT, TASK
 from store.queries import Filter, listing
@@ -73,6 +74,7 @@ class Parts:
     answers: Answers
     operations: Operations
     chores: Chores
+    questions: Questions
     edge: Edge
 
 
@@ -155,6 +157,7 @@ class Node:
         """Publish what a batch has left."""
         self._parts.relay.put([row for row in rows if row.lane in LANES])
         self._parts.links.put(rows)
+        self._parts.questions.hear(rows)
 
     async def _consume(self, group: asyncio.TaskGroup) -> None:
         bus = self._parts.bus
@@ -237,5 +240,3 @@ class Node:
 def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
     """Return the streams and consumers of a node with these actors."""
     return settings(node, [actor.kind for actor in actors], [*QUEUES, *WORKER_QUEUES])
-
-

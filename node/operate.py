@@ -13,8 +13,11 @@ from bus.connection import Bus
 from messages.base import encode
 from messages.envelope import OPERATOR, Address, Envelope, rfc3339
 from node.answers import refusal
+from node.engine import Engine
+from node.explain import Explain, explain
 from node.intake import Intake
 from node.meeting import Meeting
+from node.questions import Questions
 from store.queries import cascade, dead_letter, dead_letters, figures, settle_dead_letter
 from store.store import Store
 
@@ -65,10 +68,14 @@ class Operations:
     """Answers ``covey.<node>.ask.node.<query>``."""
 
     def __init__(
-        self, node: str, parts: tuple[Store, Bus, Intake, Meeting], streams: Any, asides: tuple[Callable[[], int], SyncAlways]
+        self,
+        node: str,
+        parts: tuple[Store, Bus, Intake, Meeting, Engine, Questions],
+        streams: Any,
+        asides: tuple[Callable[[], int], SyncAlways],
     ) -> None:
         self._node = node
-        self._store, self._bus, self._intake, self._meeting = parts
+        self._store, self._bus, self._intake, self._meeting, self._engine, self._questions = parts
         self._streams = streams
         self._clock, self._sync_always = asides
         self.queries: dict[str, tuple[type[Any], Answer]] = {
@@ -80,6 +87,7 @@ class Operations:
             "retry": (DeadLetter, self._retry),
             "discard": (DeadLetter, self._discard),
             "health": (Nothing, self._health),
+            "explain": (Explain, self._explain),
         }
 
     async def answer(self, query: str, body: bytes) -> bytes:
@@ -108,6 +116,9 @@ class Operations:
             row | {"at": rfc3339(row["at"]), "outcome": msgspec.json.decode(row["outcome"])} for row in rows
         ]
         return {"node": self._node, "messages": messages}
+
+    async def _explain(self, asked: Explain) -> dict[str, Any]:
+        return await explain(asked, self._engine, self._node, (self._clock(), self._questions.ask))
 
     async def _dead_letters(self, asked: DeadLetters) -> dict[str, Any]:
         rows = await dead_letters(self._store, asked.state, asked.after, asked.limit)

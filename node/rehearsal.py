@@ -1,4 +1,4 @@
-"""A rehearsal: what a command would cause, followed through the node, with nothing written and nothing said."""
+"""A rehearsal: what a command would cause in this node, with nothing written and nothing said."""
 
 from __future__ import annotations
 

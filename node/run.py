@@ -26,6 +26,7 @@ from node.links import Links
 from node.meeting import Meeting
 from node.node import LANES, Node, Parts, clock, report, stream_settings
 from node.operate import Operations
+from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.settings import Settings
 from store.open import open_store
@@ -109,7 +110,8 @@ def _assemble(
     store, bus, server = outside
     url = server.url if server else settings.nats
     engine = Engine(home.node, ACTORS, store)
-    intake = Intake(engine, lambda rows: node.relay(rows), reach)
+    intake = Intake(engine, lambda rows: node.relay(rows), reach)  # noqa: PLW0108  # the node is made below
+    questions = Questions(intake, clock)
     dress = dress_sealed(home.seal_secret())
     links = Links(
         contacts=Contacts(home.path / "peers"),
@@ -138,9 +140,13 @@ def _assemble(
         links=links,
         answers=answers,
         operations=Operations(
-            home.node, (store, bus, intake, meeting), streams, (clock, _sync_asker(home, server))
+            home.node,
+            (store, bus, intake, meeting, engine, questions),
+            streams,
+            (clock, _sync_asker(home, server)),
         ),
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
+        questions=questions,
         edge=Edge(home.node, home.seal_secret()),
     )
     node = Node(parts)

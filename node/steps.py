@@ -20,10 +20,10 @@ def done_step(
     envelope: Envelope,
     before: Live,
     after: Live,
-    recorded: Sequence[Recorded] = (),
-    effects: Sequence[Effect] = (),
+    done: tuple[Sequence[Recorded], Sequence[Effect]] = ((), ()),
 ) -> tuple[Step, Live]:
     """Return the step of a command that was done, and the entity after it."""
+    recorded, effects = done
     outcome = Outcome(
         status="done",
         kind=envelope.to.kind,

@@ -42,9 +42,7 @@ async def open_store(
     ``synchronous`` other than ``full`` is for simulations, in which no power is cut; ``reach`` is told of
     each named point inside a transaction, so that faults can be planted there.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.with_suffix(".lock")):
-        path.touch(mode=0o600, exist_ok=True)
+    with _locked(path):
         async with aiosqlite.connect(path, isolation_level=None, cached_statements=256) as database:
             for name, value in (PRAGMAS | {"synchronous": synchronous}).items():
                 await database.execute(f"PRAGMA {name} = {value}")
@@ -56,7 +54,9 @@ async def open_store(
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -68,7 +68,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 def migrations() -> list[tuple[int, str]]:
     """Return the numbered steps of the schema, oldest first."""
-    scripts = (entry for entry in files("store").joinpath("migrations").iterdir() if entry.name.endswith(".sql"))
+    scripts = (
+        entry for entry in files("store").joinpath("migrations").iterdir() if entry.name.endswith(".sql")
+    )
     return sorted((int(entry.name[:4]), entry.read_text()) for entry in scripts)
 
 
@@ -78,7 +80,7 @@ def migrate(db: sqlite3.Connection) -> None:
     (have,) = db.execute("PRAGMA user_version").fetchone()
     if have > steps[-1][0]:
         raise NewerSchema(
-            f"the data was written by a newer covey (schema {have}, this one knows {steps[-1][0]}); upgrade covey"
+            f"the data has schema {have} of a newer covey, this one knows {steps[-1][0]}; upgrade covey"
         )
     for number, script in steps:
         if number > have:

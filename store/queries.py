@@ -78,9 +78,7 @@ async def listing(store: Store, wanted: Filter) -> tuple[list[Found], list[tuple
     )
     rows = await store.run(lambda db: list(db.execute(sql, (*values, min(wanted.limit, PAGE_MAX)))))
     entities = [found(row[1:]) for row in rows]
-    return entities, [
-        (row[0], entity.row.shown_id) for row, entity in zip(rows, entities, strict=True)
-    ]
+    return entities, [(row[0], entity.row.shown_id) for row, entity in zip(rows, entities, strict=True)]
 
 
 async def history(store: Store, kind: str, id: str, after: int, limit: int) -> list[dict[str, Any]]:

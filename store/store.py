@@ -21,6 +21,9 @@ def _nothing(_point: str) -> None:
     """Pass a point at which a fault could be planted."""
 
 
+_SAY_AGAIN = "UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?"
+
+
 class VersionConflict(Exception):
     """Another writer appended to the entity first, or handled the message first."""
 
@@ -94,7 +97,7 @@ class Store:
         await self.run(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)))
 
     async def prune(self, before: int, limit: int) -> int:
-        """Forget what was sent and handled before an instant, at most ``limit`` rows each; return how many."""
+        """Forget what was sent and handled before an instant, ``limit`` rows each; return how many."""
         sent = (
             "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox WHERE at < ?1"
             " AND sent IS NOT NULL AND number IS NULL ORDER BY position LIMIT ?2)"
@@ -127,9 +130,7 @@ def _outcomes(db: sqlite3.Connection, messages: Sequence[str]) -> dict[str, tupl
 def _past(db: sqlite3.Connection, key: Key) -> Past:
     kept = db.execute("SELECT version, state FROM snapshot WHERE kind = ? AND id = ?", key).fetchone()
     version, state = kept or (0, None)
-    sql = (
-        "SELECT version, type, body FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
-    )
+    sql = "SELECT version, type, body FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
     return Past(version, state, [Recorded(*row) for row in db.execute(sql, (*key, version))])
 
 
@@ -185,7 +186,7 @@ def _write(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
     for step in steps:
         many("DELETE FROM outbox WHERE lane = ? AND number <= ?", step.acknowledged)
         # a longer id, or the broker would take the repeat for a duplicate
-        many("UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?", step.repeat)
+        many(_SAY_AGAIN, step.repeat)
     many("INSERT INTO deadletter VALUES (NULL, ?,?,?,?,?,?,?,?,'dead',?)", _dead_rows(steps))
 
 
