@@ -56,10 +56,11 @@ def _misspelt(workflow: str) -> str:
 
 def default_workspace(workflow: str) -> str:
     """Return the id of the workspace that a workflow makes for itself; it fits in a token."""
-    return f"{workflow}_ws" if len(workflow) <= 61 else _marked(workflow)
+    return f"{workflow}_ws" if len(workflow) <= 61 else other_workspace(workflow)
 
 
-def _marked(workflow: str) -> str:
+def other_workspace(workflow: str) -> str:
+    """Return the id of that workspace when the usual one is taken."""
     return f"{workflow[:40]}_ws_{blake2b(workflow.encode(), digest_size=6).hexdigest()}"
 
 
@@ -152,7 +153,7 @@ def _workspace(name: str, turn: Turn) -> str:
             return found.id
     default = default_workspace(turn.me.id)
     taken = turn.known.get(ById("workspace", default))
-    return default if taken is None or taken.summary.parent == turn.me.id else _marked(turn.me.id)
+    return default if taken is None or taken.summary.parent == turn.me.id else other_workspace(turn.me.id)
 
 
 def _is_free(workspace: Known, turn: Turn) -> bool:
@@ -200,3 +201,21 @@ def view(state: State) -> dict[str, Any] | None:
         "waiting": list(pending.waiting_for) if pending else [],
         "refusals": msgspec.to_builtins(state.plans.refusals),
     }
+
+
+def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:
+    """Return what a peer that it is shared with should hold."""
+    is_reader = state.definition is not None and peer in sharing.readers(state.shares, node)
+    return (state.generation, state.revision) if is_reader else None
+
+
+def owned_by(state: State, turn: Turn) -> sharing.Owned:
+    """Return what the peers that it is shared with are told of it."""
+    return sharing.Owned(
+        address=turn.me,
+        node=turn.node,
+        name="" if state.definition is None else state.definition.name,
+        generation=state.generation,
+        revision=state.revision,
+        body={} if state.definition is None else msgspec.to_builtins(state.definition),
+    )

@@ -12,7 +12,7 @@ import msgspec
 
 from actors import schedule
 from actors.actor import Turn
-from actors.plans import Event, Pending, Plans, evolve, ids
+from actors.plans import Event, Pending, Plans, Standing, evolve, ids
 from messages.booking_answers import Confirmed, Expired, Held, HoldRefused, SlotsCancelled
 from messages.schedule import Schedule
 from messages.states import ENDED
@@ -73,7 +73,8 @@ def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
     last = max((slot.start for slot in plans.standing.slots), default=None)
     slots, more_at = schedule.plan(wish.schedule, at, last)
-    return _planned(plans, wish, at, Asked(kept + _slots(plans, wish, slots), more_at, extends=True))
+    asked = (kept + _slots(plans, wish, slots))[: schedule.EXECUTIONS]
+    return _planned(plans, wish, at, Asked(asked, more_at, extends=True))
 
 
 class Asked(NamedTuple):
@@ -124,7 +125,7 @@ def _scheduled(plans: Plans, planned: Planned, dropped: frozenset[str] = frozens
     )
 
 
-def unplan(plans: Plans, refusals: tuple[Refusal, ...] = ()) -> list[Event]:
+def unplan(plans: Plans) -> list[Event]:
     """Give up all that is planned and has not started."""
     if plans.pending is None and plans.standing is None and not plans.refusals:
         return []
@@ -134,7 +135,6 @@ def unplan(plans: Plans, refusals: tuple[Refusal, ...] = ()) -> list[Event]:
             generation=plans.generation + 1,
             removed=tuple(sorted((plans.drafts | plans.standing_ids) - set(plans.noted))),
             released=tuple(sorted({resource for one in planned for resource in one.demands})),
-            refusals=refusals,
         )
     ]
 
@@ -151,7 +151,7 @@ def hear(plans: Plans, answer: Answer, turn: Turn) -> list[Event]:
         return []
     match answer:
         case Held():
-            return _held(pending, answer)
+            return _held(plans, pending, answer, turn.at)
         case HoldRefused():
             return _refused_by(plans, pending, answer, turn)
         case Confirmed():
@@ -161,13 +161,19 @@ def hear(plans: Plans, answer: Answer, turn: Turn) -> list[Event]:
     assert_never(answer)
 
 
-def _held(pending: Pending, answer: Held) -> list[Event]:
+def _held(plans: Plans, pending: Pending, answer: Held, at: datetime) -> list[Event]:
     if answer.resource in pending.held:
         return []
     held = OwnerHeld(resource=answer.resource, skipped=tuple(answer.skipped))
     if pending.is_agreed or pending.waiting != (answer.resource,):
         return [held]
     skipped = {one for left_out in pending.held.values() for one in left_out} | set(answer.skipped)
+    if ids(pending.plan.slots) <= skipped:
+        detail = "each execution conflicts somewhere; choose other times"
+        return [
+            held,
+            _refused(plans, pending, "booking_refused", Refusal(code="already_booked", detail=detail), at),
+        ]
     return [held, Agreed(generation=pending.plan.generation, dropped=tuple(sorted(skipped)))]
 
 
@@ -180,8 +186,6 @@ def _refused_by(plans: Plans, pending: Pending, answer: HoldRefused, turn: Turn)
         conflicts=tuple(msgspec.to_builtins(answer.conflicts)),
         nearest=tuple(msgspec.to_builtins(answer.nearest)),
     )
-    if pending.is_agreed:  # some owners have confirmed already, so that nothing can stand
-        return unplan(plans, (refusal,))
     return [_refused(plans, pending, "booking_refused", refusal, turn.at)]
 
 
@@ -206,7 +210,7 @@ def _expired(plans: Plans, pending: Pending, resource: str, turn: Turn) -> list[
     if resource in pending.confirmed or resource not in pending.held:
         return []
     if pending.asked_again.get(resource, 0) >= HOLDS:
-        return unplan(plans, (refusal,))
+        return [_refused(plans, pending, "expired", refusal, turn.at)]
     patience = pending.plan.hold_until - pending.plan.until
     return [HeldAgain(resource=resource, until=turn.at + patience)]
 
@@ -216,7 +220,7 @@ def give_up(plans: Plans, at: datetime) -> list[Event]:
     pending = plans.pending
     if pending is None or pending.is_agreed:
         return []
-    detail = f"no answer in time about {', '.join(pending.waiting)}; save it again when they are back"
+    detail = f"no answer in time about {', '.join(pending.waiting)}; replan when they are back"
     refusal = Refusal(code="expired", detail=detail, waiting=pending.waiting_for)
     return [_refused(plans, pending, "expired", refusal, at)]
 
@@ -241,23 +245,34 @@ def note(plans: Plans, command: ExecutionChanged, at: datetime) -> list[Event]:
 
 
 def lose(plans: Plans, command: SlotsCancelled, turn: Turn) -> list[Event]:
-    """Take notice of the slots of the standing plan that their owner took back."""
-    standing = plans.standing
-    if standing is None or command.resource.partition("/")[0] != turn.origin:
+    """Take notice of the slots that their owner took back."""
+    if command.resource.partition("/")[0] != turn.origin:
         return []
-    known = standing.lost.get(command.resource, ())
-    lost = tuple(sorted((set(command.executions) & ids(standing.slots)) - set(known)))
-    if not lost or command.resource not in standing.plan.demands:
+    booked = _booked(plans, command.resource)
+    if booked is None:
         return []
-    generation = standing.plan.generation
-    return [
-        SlotsLost(resource=command.resource, generation=generation, executions=lost, reason=command.reason)
-    ]
+    known = booked.lost.get(command.resource, ())
+    lost = tuple(sorted((set(command.executions) & ids(booked.plan.slots)) - set(known)))
+    generation = booked.plan.generation
+    happened = SlotsLost(
+        resource=command.resource, generation=generation, executions=lost, reason=command.reason
+    )
+    return [happened] if lost else []
+
+
+def _booked(plans: Plans, resource: str) -> Pending | Standing | None:
+    """Return the plan whose slots are in the book of a resource."""
+    pending, standing = plans.pending, plans.standing
+    if pending is not None and resource in pending.confirmed:
+        return pending
+    if standing is not None and resource in standing.plan.demands:
+        return standing
+    return pending if pending is not None and pending.is_agreed and resource in pending.plan.demands else None
 
 
 def then(plans: Plans, events: Sequence[Event], wish: Wish | None, at: datetime) -> list[Event]:
     """Add the plan that was put off, when these events end what it waits for."""
-    is_settled = any(isinstance(event, Scheduled | Unplanned) for event in events)
+    is_settled = any(isinstance(event, Scheduled | Refused) for event in events)
     if not (plans.is_deferred and is_settled and wish is not None):
         return list(events)
     return [*events, *plan(reduce(evolve, events, plans), wish, at)]

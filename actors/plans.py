@@ -61,6 +61,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     dropped: frozenset[str] = frozenset()
     confirmed: frozenset[str] = frozenset()
     asked_again: dict[str, int] = {}
+    lost: dict[str, tuple[str, ...]] = {}
+    """The executions whose slot each owner took back since it confirmed."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -140,11 +142,12 @@ def evolve(plans: Plans, event: Event) -> Plans:
         case Scheduled():
             return _standing(plans)
         case Refused():
-            return replace(plans, pending=None, refusals=event.refusals, more_at=event.more_at)
+            refused = replace(plans, pending=None, is_deferred=False)
+            return replace(refused, refusals=event.refusals, more_at=event.more_at)
         case Unplanned():
-            return Plans(generation=event.generation, refusals=event.refusals, noted=plans.noted)
+            return Plans(generation=event.generation, noted=plans.noted)
         case SlotsLost():
-            return plans if plans.standing is None else replace(plans, standing=_lost(plans.standing, event))
+            return _lost(plans, event)
         case ExecutionNoted():
             noted = {**_recent(plans.noted, event.at), event.execution: Noted(event.state, event.start)}
             return replace(plans, noted=noted)
@@ -176,10 +179,19 @@ def _standing(plans: Plans) -> Plans:
         return plans
     slots = tuple(slot for slot in pending.plan.slots if slot.execution not in pending.dropped)
     late = plans.standing_ids - ids(slots) - set(plans.noted) - pending.dropped
-    standing = Standing(plan=pending.plan, slots=slots, late=late if pending.plan.extends else frozenset())
+    late = late if pending.plan.extends else frozenset()
+    standing = Standing(plan=pending.plan, slots=slots, late=late, lost=pending.lost)
     return replace(plans, pending=None, standing=standing, more_at=pending.plan.more_at, is_deferred=False)
 
 
-def _lost(standing: Standing, event: SlotsLost) -> Standing:
-    lost = (*standing.lost.get(event.resource, ()), *event.executions)
-    return replace(standing, lost={**standing.lost, event.resource: lost})
+def _lost(plans: Plans, event: SlotsLost) -> Plans:
+    pending, standing = plans.pending, plans.standing
+    if pending is not None and pending.plan.generation == event.generation:
+        return replace(plans, pending=replace(pending, lost=_with(pending.lost, event)))
+    if standing is not None and standing.plan.generation == event.generation:
+        return replace(plans, standing=replace(standing, lost=_with(standing.lost, event)))
+    return plans
+
+
+def _with(lost: dict[str, tuple[str, ...]], event: SlotsLost) -> dict[str, tuple[str, ...]]:
+    return {**lost, event.resource: (*lost.get(event.resource, ()), *event.executions)}

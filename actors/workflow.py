@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias, assert_never, get_args
 
-import msgspec
 from msgspec.structs import replace
 
 from actors import defining, orders, planning, plans, sharing
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
-from actors.defining import State, alarms, summary, view
+from actors.defining import State, alarms, copies, owned_by, summary, view
 from actors.fields import take
 from messages.base import Alarm
 from messages.booking_answers import Aborted, Confirmed, Expired, Held, HoldRefused, SlotsCancelled
@@ -25,14 +24,16 @@ from messages.workflow import (
     Join,
     Leave,
     Propose,
+    Replan,
     Save,
+    WorkspaceTaken,
 )
-from messages.workflow_events import Announced, Deleted, Forked, Joined, Left, Saved
+from messages.workflow_events import Announced, Deleted, Forked, Joined, Left, Saved, WorkspaceChanged
 from messages.workspace import Follow, Unfollow
 
-Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | Alarm
-Command: TypeAlias = Save | Delete | Fork | Propose | Join | Leave | Announce | Heard
-Event: TypeAlias = Saved | Deleted | Forked | Joined | Left | Announced | plans.Event
+Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | WorkspaceTaken | Alarm
+Command: TypeAlias = Save | Delete | Replan | Fork | Propose | Join | Leave | Announce | Heard
+Event: TypeAlias = Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event
 
 
 def needs(command: Command, turn: Turn) -> Sequence[Need]:
@@ -55,6 +56,8 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             return _save(state, command, turn)
         case Delete():
             return _delete(state, turn)
+        case Replan():
+            return _ask_again(state, turn)
         case Fork():
             return _fork(state, command, turn)
         case Propose():
@@ -77,6 +80,8 @@ def _hear(state: State, command: Heard, turn: Turn) -> Sequence[Event]:
             return planning.note(state.plans, command, turn.at)
         case Alarm():
             return _alarm(state, command, turn)
+        case WorkspaceTaken():
+            return _move(state, command, turn)
         case Aborted():
             return []
     assert_never(command)
@@ -118,6 +123,20 @@ def _delete(state: State, turn: Turn) -> Sequence[Event]:
         shared=sharing.inside(state.shares),
     )
     return [*planning.unplan(state.plans), deleted]
+
+
+def _ask_again(state: State, turn: Turn) -> Sequence[Event]:
+    if state.definition is None:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    wish = _wish(state, turn)
+    is_refused = state.plans.status == "refused"
+    return planning.plan(state.plans, wish, turn.at) if is_refused and wish is not None else []
+
+
+def _move(state: State, command: WorkspaceTaken, turn: Turn) -> Sequence[Event]:
+    other = defining.other_workspace(turn.me.id)
+    is_ours = state.definition is not None and state.workspace == command.workspace
+    return [WorkspaceChanged(workspace=other)] if is_ours and other != command.workspace else []
 
 
 def _fork(state: State, command: Fork, turn: Turn) -> Sequence[Event]:
@@ -182,6 +201,8 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, revision=revision, shares=sharing.told(state.shares, event))
         case Forked():
             return replace(state, forks=(*state.forks, event.into))
+        case WorkspaceChanged():
+            return replace(state, workspace=event.workspace)
         case Announced():
             return state
         case _:
@@ -190,10 +211,10 @@ def evolve(state: State, event: Event) -> State:
 
 def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     """Have the workspace follow, the peers know, and the plan carried out."""
-    owned, rights = _owned(state, turn), sharing.readers(state.shares, turn.node)
+    owned, rights = owned_by(state, turn), sharing.readers(state.shares, turn.node)
     match event:
         case Saved():
-            follow = [_follow(state, event, turn)] if event.is_followed else []
+            follow = _follow(state, turn) if event.is_followed else []
             return [*follow, *sharing.puts(owned, rights, rights)]
         case Deleted():
             unfollow = Unfollow(workflow=turn.me.id, generation=event.generation)
@@ -205,20 +226,25 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return sharing.puts(owned, rights, [*event.told, *event.dropped])
         case Announced():
             return sharing.puts(owned, rights, [event.peer])
+        case WorkspaceChanged():
+            return _follow(state, turn)
         case Forked():
             return _forked(state, event)
         case _:
             return orders.react(state.plans, event, turn)
 
 
-def _follow(state: State, event: Saved, turn: Turn) -> Order:
+def _follow(state: State, turn: Turn) -> list[Order]:
+    definition = state.definition
+    if definition is None:
+        return []
     follow = Follow(
         workflow=turn.me.id,
-        generation=event.generation,
-        name=defining.workspace_name(event.name),
-        resources=event.resources,
+        generation=state.generation,
+        name=defining.workspace_name(definition.name),
+        resources=definition.resources,
     )
-    return Order(Address("workspace", state.workspace), follow)
+    return [Order(Address("workspace", state.workspace), follow)]
 
 
 def _forked(state: State, event: Forked) -> list[Order]:
@@ -226,17 +252,6 @@ def _forked(state: State, event: Forked) -> list[Order]:
         return []
     save = take(Save, replace(state.definition, name=event.name, schedule_active=False))
     return [Order(Address("workflow", event.into), save)]
-
-
-def _owned(state: State, turn: Turn) -> sharing.Owned:
-    return sharing.Owned(
-        address=turn.me,
-        node=turn.node,
-        name="" if state.definition is None else state.definition.name,
-        generation=state.generation,
-        revision=state.revision,
-        body={} if state.definition is None else msgspec.to_builtins(state.definition),
-    )
 
 
 def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
@@ -251,20 +266,14 @@ def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
     return []
 
 
-def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:
-    """Return what a peer that it is shared with should hold."""
-    is_reader = state.definition is not None and peer in sharing.readers(state.shares, node)
-    return (state.generation, state.revision) if is_reader else None
-
-
 ACTOR: Actor[State, Any, Any] = Actor(
     kind="workflow",
     commands=(
-        *(Save, Delete, Fork, Propose, Join, Leave, Announce, ExecutionChanged),
+        *(Save, Delete, Replan, Fork, Propose, Join, Leave, Announce, ExecutionChanged, WorkspaceTaken),
         *(Held, HoldRefused, Confirmed, Expired, Aborted, SlotsCancelled),
     ),
     events=(
-        *(Saved, Deleted, Forked, Joined, Left, Announced),
+        *(Saved, Deleted, WorkspaceChanged, Forked, Joined, Left, Announced),
         *get_args(plans.Event),
     ),
     initial=State(),
@@ -279,7 +288,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     copies=copies,
     internal=frozenset(
         {
-            *("propose", "join", "leave", "announce", "execution_changed"),
+            *("propose", "join", "leave", "announce", "execution_changed", "workspace_taken"),
             *("held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"),
         }
     ),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-import msgspec
 from msgspec.structs import replace
 
 from actors import sharing
-from actors.actor import Actor, ByName, Effect, Need, Order, Rejected, Summary, Turn
+from actors.actor import Actor, ByName, Effect, Need, Order, Rejected, Turn
+from actors.content import State, copies, owned_by, summary, view
 from actors.fields import take
-from actors.sharing import Shares
 from messages.envelope import Address
 from messages.shared_workspace import Forget, JoinRefused
+from messages.workflow import WorkspaceTaken
 from messages.workspace import (
     Announce,
     Announced,
@@ -33,24 +33,6 @@ from messages.workspace import (
     Saved,
     Unfollow,
 )
-
-
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next decision depends on; without content it was never saved, or was deleted."""
-
-    content: Content | None = None
-    generation: int = 0
-    revision: int = 0
-    """Counts the changes of what the peers are told."""
-    workflow: str = ""
-    """The workflow that it follows or followed last."""
-    workflow_generation: int = 0
-    shares: Shares = {}
-
-    @property
-    def is_contextual(self) -> bool:
-        """Whether it follows a workflow."""
-        return self.content is not None and self.workflow != ""
 
 
 def needs(command: Command, _turn: Turn) -> Sequence[Need]:
@@ -207,7 +189,7 @@ def _said(state: State, event: Followed | Deleted) -> State:
 
 def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     """Keep the copies of the peers up to date."""
-    owned, rights = _owned(state, turn), sharing.readers(state.shares, turn.node)
+    owned, rights = owned_by(state, turn), sharing.readers(state.shares, turn.node)
     match event:
         case Saved() | Followed():
             return sharing.puts(owned, rights, rights)
@@ -222,17 +204,6 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     assert_never(event)
 
 
-def _owned(state: State, turn: Turn) -> sharing.Owned:
-    return sharing.Owned(
-        address=turn.me,
-        node=turn.node,
-        name="" if state.content is None else state.content.name,
-        generation=state.generation,
-        revision=state.revision,
-        body={} if state.content is None else msgspec.to_builtins(state.content),
-    )
-
-
 def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
     """Tell the shared workspace that it cannot have it, and a peer that its change is refused."""
     match command:
@@ -240,45 +211,12 @@ def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
             said = {"kind": "workspace", "id": turn.me.id, "code": no.code, "detail": no.detail}
             refused = take(JoinRefused, command, **said)
             return [Order(Address("shared_workspace", command.shared_workspace), refused)]
+        case Follow() if turn.is_internal:
+            taken = WorkspaceTaken(workspace=turn.me.id)
+            return [Order(Address("workflow", command.workflow), taken)]
         case Propose():
             return sharing.refusal(command.reply_to, command.generation, no, turn.peer)
     return []
-
-
-def summary(state: State) -> Summary | None:
-    """Show which workflow it follows and which shared workspace it is in."""
-    if state.content is None:
-        return None
-    return Summary(
-        status="active" if state.content.active else "inactive",
-        name=state.content.name,
-        parent=state.workflow,
-        labels=state.content.labels,
-        fields={"shared": _shared(state), "contextual": state.is_contextual},
-    )
-
-
-def view(state: State) -> dict[str, Any] | None:
-    """Show the saved fields, and what it belongs to."""
-    if state.content is None:
-        return None
-    return {
-        **msgspec.to_builtins(state.content),
-        "contextual": state.is_contextual,
-        "workflow": state.workflow,
-        "shared": _shared(state),
-        "generation": state.generation,
-    }
-
-
-def _shared(state: State) -> str:
-    return next(iter(sharing.inside(state.shares)), "")
-
-
-def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:
-    """Return what a peer that it is shared with should hold."""
-    is_reader = state.content is not None and peer in sharing.readers(state.shares, node)
-    return (state.generation, state.revision) if is_reader else None
 
 
 ACTOR: Actor[State, Any, Any] = Actor(

@@ -76,6 +76,10 @@ class Delete(base.Command, tag="workflow.delete"):
     """Remove the workflow with its workspace and its plan; its id is never used again."""
 
 
+class Replan(base.Command, tag="workflow.replan"):
+    """Ask the owners again after a refusal; a plan that stands or is being asked for stays."""
+
+
 class Fork(base.Command, tag="workflow.fork"):
     """Make another workflow out of this one, not scheduled and not shared."""
 
@@ -91,6 +95,12 @@ class Propose(base.Command, tag="workflow.propose"):
     """The fields of ``save``."""
     reply_to: Address
     """The copy that is told of a refusal."""
+
+
+class WorkspaceTaken(base.Command, tag="workflow.workspace_taken"):
+    """Know that a workspace follows another workflow, and take a new one (said by the workspace)."""
+
+    workspace: Token
 
 
 class ExecutionChanged(base.Command, tag="workflow.execution_changed"):

@@ -139,8 +139,6 @@ class Unplanned(base.Event, tag="workflow.unplanned"):
     generation: int
     removed: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    """Why, when it was not asked for."""
 
 
 class SlotsLost(base.Event, tag="workflow.slots_lost"):
@@ -173,6 +171,12 @@ class Announced(base.Event, tag="workflow.announced"):
     """A peer is told the present state again."""
 
     peer: str
+
+
+class WorkspaceChanged(base.Event, tag="workflow.workspace_changed"):
+    """The workspace was taken; this one is made."""
+
+    workspace: str
 
 
 class Forked(base.Event, tag="workflow.forked"):

@@ -27,6 +27,11 @@ SCHEDULE = {
 }
 ALL = ["20261024T003000Z", "20261025T003000Z", "20261026T013000Z", "20261027T013000Z"]
 """The executions of the schedule: winter time begins on the 25th."""
+HPC, GPU, LOCAL = "centre/hpc", "observatory/gpu", "lab/local"
+EARLIER = {"end": "2026-10-26T00:00:00"}
+"""The change of schedule that leaves the first two executions."""
+OTHER = {"cron": "0 0 12 * * *"}
+NOONS = ["20261024T100000Z", "20261025T110000Z", "20261026T110000Z", "20261027T110000Z"]
 
 
 def catalogue() -> dict[Need, Summary]:

@@ -10,6 +10,7 @@ from messages.base import Command
 from messages.copies import Drop, ProposeRefused, Put, Rule
 from messages.envelope import OPERATOR, Address
 from messages.shared_workspace import Forget, JoinRefused
+from messages.workflow import WorkspaceTaken
 from messages.workspace import Announce, Delete, Follow, Join, Leave, Propose, Save, Unfollow
 from tests.actors.entity import Entity
 
@@ -122,6 +123,8 @@ def test_a_workspace_follows_one_workflow() -> None:
     entity = workspace(follow())
 
     entity.refuses(follow(workflow="other"), "not_owner")
+    taken = WorkspaceTaken(workspace="ws")
+    assert entity.answered.orders() == [("workflow.other", taken)]
     assert entity.say(unfollow(workflow="other")).names == []
 
 
