@@ -31,6 +31,7 @@ from node.trail import out_lane
 from store.step import Outgoing
 from store.store import Store
 
+OPEN_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 GUEST_SECONDS = 2.0
 """How long a guest may stay after it was answered."""
@@ -55,6 +56,8 @@ class Connection:
     relay: Relay | None = None
     link: Link | None = None
     url: str = ""
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when what we say can be published, and a guest would be heard."""
 
 
 @dataclass
@@ -106,6 +109,12 @@ class Links:
         config: Config = replace(self.server.config, accounts=accounts)
         if config != self.server.config:
             await self.server.reload(config)
+
+    async def wait_open(self, peer: str) -> None:
+        """Return when a guest would be heard; where accounts are another's business that may take days."""
+        if self.server is not None:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self._up[peer].is_open.wait()
 
     def put(self, rows: Sequence[Outgoing]) -> None:
         """Publish what is for peers soon."""
@@ -179,6 +188,7 @@ class Links:
                 self.report(error)
                 await asyncio.sleep(RETRY_SECONDS)
         await self._invite_desk(peer, out)
+        connection.is_open.set()
         ways = (out.publish, dress_signed(self.identity.sign))
         connection.relay = Relay(self.store, [out_lane(peer)], ways, self.intake.note_sent)
         await connection.relay.run()

@@ -89,6 +89,7 @@ class Meeting:
             peer, msgspec.structs.replace(facts, invite_key=key.public, invite_until=until)
         )
         await self._links.refresh(peer, None, is_invited=True)
+        await self._links.wait_open(peer)
         token = Invitation(
             node=self._links.node, url=self._url, key=self._links.identity.public, guest=peer, seed=seed
         )
