@@ -1,0 +1,1 @@
+"""What an operator types: one more client of the node's bus."""

@@ -1,0 +1,131 @@
+"""The way to a running node: its endpoint file, its bus, its answers."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bus.connection import Bus, connect
+from cli.errors import Failed, Mistake, reason_of
+from messages import subjects
+from messages.base import encode
+from messages.copies import copy_id
+from messages.envelope import Outcome
+from node.home import Endpoint
+
+CONNECT_SECONDS = 5.0
+GONE_SECONDS = 1.0
+"""How long to look for a node whose process is not of this machine, or no more."""
+ENDPOINT = "endpoint.json"
+
+
+class Client:
+    """A connection to one node, as its operator."""
+
+    def __init__(self, endpoint: Endpoint, bus: Bus, seconds: float) -> None:
+        self.endpoint = endpoint
+        self.node = endpoint.node
+        self.bus = bus
+        self._seconds = seconds
+
+    async def call(
+        self, to: tuple[str, str, str], body: Any, *, message: str = "", expect: int | None = None
+    ) -> Outcome:
+        """Say a command to (kind, id, verb) and return its outcome; raises Failed when there is no answer."""
+        kind, id, verb = to
+        message = message or uuid.uuid4().hex
+        headers = {subjects.MESSAGE_ID: message}
+        if expect is not None:
+            headers[subjects.EXPECT] = str(expect)
+        subject = subjects.call(self.node, kind, id, verb)
+        try:
+            reply = await self._request(subject, encode(body), headers)
+        except TimeoutError:
+            raise Failed(
+                f"no answer within {self._seconds:g} s, so nobody knows whether it was done;"
+                f" say it again with --id {message}: it takes effect once"
+            ) from None
+        return msgspec.json.decode(reply, type=Outcome)
+
+    async def ask(self, kind: str, query: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask a kind, or by ``id`` in the body one entity or copy (``owner/id``); raises Failed."""
+        try:
+            reply = await self._request(subjects.ask(self.node, kind, query), encode(body or {}), {})
+        except TimeoutError:
+            raise Failed(f"no answer within {self._seconds:g} s; ask again with a longer --timeout") from None
+        answer = msgspec.json.decode(reply, type=dict[str, Any])
+        if answer.get("status") == "rejected" and "code" in answer:
+            raise Failed(reason_of(answer))
+        return answer
+
+    def entity(self, kind: str, id: str) -> tuple[str, str, str]:
+        """Return (kind, id, owner) of what an id means here; the owner of our own is empty."""
+        owner, slash, rest = id.partition("/")
+        if not slash or owner == self.node:
+            return kind, _token(rest if slash else id), ""
+        return "copy", copy_id(_token(owner), kind, _token(rest)), owner
+
+    async def _request(self, subject: str, body: bytes, headers: dict[str, str]) -> bytes:
+        try:
+            return await self.bus.request(subject, body, headers, self._seconds)
+        except TimeoutError:  # an OSError too, but its meaning is another
+            raise
+        except (OSError, RuntimeError) as error:
+            raise Failed(f"the node {self.node} does not answer: {error}") from error
+
+
+def _token(text: str) -> str:
+    if not subjects.is_token(text):
+        rule = "use 1 to 64 letters, digits, - and _, or <node>/<id> for another node's"
+        raise Mistake(f"{text!r} is no id: {rule}")
+    return text
+
+
+def read_endpoint(data: Path) -> Endpoint:
+    """Return where the node of a data directory is; raises Mistake when none runs."""
+    try:
+        return msgspec.json.decode((data.expanduser() / ENDPOINT).read_bytes(), type=Endpoint)
+    except FileNotFoundError:
+        raise Mistake(_no_node(data)) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise Mistake(f"{data / ENDPOINT} cannot be read: {error}") from None
+
+
+@asynccontextmanager
+async def connected(data: Path, seconds: float) -> AsyncIterator[Client]:
+    """Connect to the node of a data directory; raises Mistake when none runs."""
+    endpoint = read_endpoint(data)
+    seed = Path(endpoint.nkey_seed_file) if endpoint.nkey_seed_file else None
+    try:
+        bus = await connect(
+            endpoint.nats_url,
+            name="covey-cli",
+            seed_path=seed,
+            within_seconds=CONNECT_SECONDS if _is_alive(endpoint.pid) else GONE_SECONDS,
+        )
+    except PermissionError as error:
+        raise Mistake(f"{endpoint.nats_url} does not let us in: {error}") from error
+    except OSError as error:
+        raise Mistake(_no_node(data)) from error
+    async with bus:
+        yield Client(endpoint, bus, seconds)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _no_node(data: Path) -> str:
+    return f"no node runs in {data}; choose another --data, or start one: covey up --node NAME --data {data}"

@@ -1,0 +1,29 @@
+"""How a command ends: done, refused or failed, or the operator's mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DONE = 0
+FAILED = 1
+MISTAKE = 2
+
+
+class Mistake(Exception):
+    """The operator can mend it; nothing was sent."""
+
+
+class Failed(Exception):
+    """The node refused, or did not answer."""
+
+
+def reason_of(outcome: Mapping[str, Any]) -> str:
+    """Return why an outcome is a refusal, in one line."""
+    return reason(outcome.get("code", ""), outcome.get("detail", ""), outcome.get("at", ""))
+
+
+def reason(code: str, detail: str, at: str = "") -> str:
+    """Return a refusal in one line."""
+    place = f" (at {at})" if at else ""
+    return f"{code}: {detail}{place}" if detail else f"{code}{place}"

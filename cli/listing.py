@@ -1,0 +1,72 @@
+"""``list`` of each kind: filters, order, pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import show
+from cli.examples import EXAMPLES
+from cli.fields import json_or_text, pairs
+from cli.session import Session, flag, verb
+
+COLUMNS = {
+    "workflow": ("id", "name", "version", "schedule_active", "plan", "owner"),
+    "workspace": ("id", "name", "version", "active", "shared", "owner"),
+    "resource": ("id", "name", "type", "capacity", "public", "owner", "version"),
+    "execution": ("id", "workflow", "start", "end", "state", "version"),
+    "shared_workspace": ("id", "name", "peers", "workspaces", "workflows", "version"),
+    "peer": ("id", "state", "url", "unacknowledged", "oldest_at", "last_contact", "refused"),
+    "booking": ("id", "version"),
+}
+PAGES_MAX = 10_000
+"""How many pages ``--all`` reads."""
+PAGE = 50
+PAGE_MAX = 500
+
+Where = Annotated[list[str], flag("--where", help="field=value; may be repeated.")]
+Labelled = Annotated[list[str], flag("--label", help="word=value; may be repeated.")]
+Order = Annotated[str, flag("--order", help="id, at, name, status or version; - before it turns it.")]
+Limit = Annotated[int, flag("--limit", min=1, max=PAGE_MAX, help="At most so many.")]
+Cursor = Annotated[str, flag("--cursor", help="Go on behind this, from the last page.")]
+From = Annotated[str, flag("--from", help="Not before this instant, RFC 3339.")]
+To = Annotated[str, flag("--to", help="Before this instant, RFC 3339.")]
+All = Annotated[bool, flag("--all", help="All pages.")]
+
+
+def add(group: typer.Typer, kind: str) -> None:
+    """Register ``list`` for a kind."""
+    example = EXAMPLES.get((kind, "list"), f"covey {kind} list --json")
+
+    @verb(group, "list", example, help=f"List what there is of the kind {kind}, copies of other nodes' too.")
+    async def list_(
+        session: Session,
+        *,
+        where: Where = [],  # noqa: B006  # typer takes no tuple
+        label: Labelled = [],  # noqa: B006
+        order: Order = "id",
+        limit: Limit = PAGE,
+        cursor: Cursor = "",
+        since: From = "",
+        until: To = "",
+        all: All = False,
+    ) -> None:
+        asked = {name: json_or_text(value) for name, value in pairs(where, "--where").items()}
+        asked |= {"order": order, "limit": limit, "cursor": cursor, "labels": pairs(label, "--label")}
+        asked |= {name: value for name, value in (("from", since), ("to", until)) if value}
+        found = await _pages(session, kind, asked, PAGES_MAX if all else 1)
+        session.show(found, lambda: show.table(COLUMNS.get(kind, ("id", "name", "version")), found["items"]))
+        if found["cursor"] and not session.is_json:
+            show.say(f"there is more: --cursor {found['cursor']}, or --all")
+
+
+async def _pages(session: Session, kind: str, asked: dict[str, Any], pages: int) -> dict[str, Any]:
+    async with session.node() as node:
+        found = await node.ask(kind, "list", asked)
+        for _ in range(pages - 1):
+            if not found["cursor"]:
+                break
+            more = await node.ask(kind, "list", asked | {"cursor": found["cursor"]})
+            found = more | {"items": found["items"] + more["items"]}
+    return found

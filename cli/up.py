@@ -1,0 +1,159 @@
+"""``covey up``: run a node until somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import re
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import show
+from cli.client import read_endpoint
+from cli.errors import DONE, FAILED, MISTAKE
+from cli.session import DATA, Data, Json
+from node.home import Home
+from node.run import running
+from node.settings import Settings
+
+STOP_SECONDS = 10.0
+"""After this, a stop is no longer graceful; what was acknowledged is safe all the same."""
+NAME_CHARACTERS_MAX = 64
+
+Node = Annotated[str, typer.Option("--node", envvar="COVEY_NODE", help="The name of a new node.")]
+Nats = Annotated[
+    str,
+    typer.Option(
+        "--nats", envvar="COVEY_NATS", help="The URL of a NATS of yours; without it the node runs its own."
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", envvar="COVEY_PORT", min=0, max=65535, help="Of the node's own NATS; 0: a free one, kept."
+    ),
+]
+Advertise = Annotated[
+    str,
+    typer.Option("--advertise", envvar="COVEY_ADVERTISE", help="The URL under which peers reach its NATS."),
+]
+Credentials = Annotated[
+    Path | None, typer.Option("--creds", envvar="COVEY_CREDS", help="The credentials file for --nats.")
+]
+Seed = Annotated[
+    Path | None, typer.Option("--nkey", envvar="COVEY_NKEY", help="The nkey seed file for --nats.")
+]
+Authority = Annotated[
+    Path | None, typer.Option("--tls-ca", envvar="COVEY_TLS_CA", help="Who signed the certificate of --nats.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", envvar="COVEY_VERBOSE", help="Log more, with tracebacks.")
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Register ``up``."""
+
+    @app.command(epilog="Example: covey up --node lab --data ~/lab")
+    def up(
+        *,
+        node: Node = "",
+        data: Data = DATA,
+        nats: Nats = "",
+        port: Port = 0,
+        advertise: Advertise = "",
+        creds: Credentials = None,
+        nkey: Seed = None,
+        tls_ca: Authority = None,
+        verbose: Verbose = False,
+        json: Json = False,
+    ) -> None:
+        """Run a node until it is interrupted; one line on stdout says that it is ready."""
+        logging.basicConfig(
+            stream=sys.stderr,
+            level=logging.DEBUG if verbose else logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        logging.getLogger("asyncio").setLevel(logging.WARNING)
+        settings = Settings(
+            data=data,
+            node=node or new_name(data),
+            nats=nats,
+            port=port,
+            advertise=advertise,
+            credentials=creds,
+            seed=nkey,
+            ca=tls_ca,
+        )
+        raise typer.Exit(asyncio.run(Run(settings, verbose, json).until_stopped()))
+
+
+def new_name(data: Path) -> str:
+    """Return the name of a node that was given none: the machine's, unless its data has a name already."""
+    if (data.expanduser() / "node").exists():
+        return ""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", platform.node().partition(".")[0])
+    return name[:NAME_CHARACTERS_MAX] or "node"
+
+
+class Run:
+    """One run of a node, from its start to a signal."""
+
+    def __init__(self, settings: Settings, is_verbose: bool, is_json: bool) -> None:
+        self._settings = settings
+        self._is_verbose = is_verbose
+        self._is_json = is_json
+        self._is_ready = False
+        self._stop = asyncio.Event()
+
+    async def until_stopped(self) -> int:
+        """Run and return the exit code."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
+
+        def stop() -> None:
+            if not self._is_ready or self._stop.is_set():
+                main.cancel()
+            self._stop.set()
+            loop.call_later(STOP_SECONDS, main.cancel)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            async with running(self._settings) as home:
+                self._announce(home)
+                await self._stop.wait()
+        except asyncio.CancelledError:
+            return FAILED
+        except Exception as error:
+            return self._failed(error)
+        return DONE
+
+    def _announce(self, home: Home) -> None:
+        endpoint = home.endpoint_file.read_text()
+        self._is_ready = True
+        if self._is_json:
+            sys.stdout.write(endpoint.replace("\n", "") + "\n")
+            sys.stdout.flush()
+            return
+        url = read_endpoint(home.path).nats_url
+        print(f"covey: node {home.node} is ready at {url} (data {home.path}, pid {os.getpid()})", flush=True)
+
+    def _failed(self, error: Exception) -> int:
+        if self._is_verbose or self._is_ready:
+            traceback.print_exception(error)
+        what = "the node failed" if self._is_ready else "the node cannot start"
+        show.say(f"{what}: {first(error)}")
+        return FAILED if self._is_ready else MISTAKE
+
+
+def first(error: BaseException) -> BaseException:
+    """Return the first error of a group of them."""
+    return first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
