@@ -19,6 +19,7 @@ from cli.fields import check
 from cli.kinds import HIDDEN, SAVE, line, public_commands
 from cli.session import Session, flag, verb
 from messages import subjects
+from messages.base import encode
 from messages.envelope import Outcome
 
 SAVES = {
@@ -75,7 +76,7 @@ async def _save(session: Session, node: Client, document: Document) -> dict[str,
     to, body = ((kind, id, "propose"), {"body": fields}) if owner else ((kind, id, SAVE), fields)
     outcome = await node.call(to, body)
     _tell(session, document, outcome)
-    told: dict[str, Any] = msgspec.to_builtins(outcome)
+    told = msgspec.json.decode(encode(outcome), type=dict[str, Any])
     return told | {"kind": document.kind, "id": document.id, "document": document.number}
 
 

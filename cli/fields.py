@@ -16,11 +16,12 @@ from messages.base import Message, tag
 
 PREFIX = "field_"
 """How the parameters begin that carry a field, so that none is a word of the language or of every verb."""
+TEXTS = (wire.StrType, wire.LiteralType, wire.EnumType, wire.DateTimeType)
 _SCALARS: tuple[tuple[tuple[type[Any], ...], type[Any]], ...] = (
     ((wire.BoolType,), bool),
     ((wire.IntType,), int),
     ((wire.FloatType,), float),
-    ((wire.StrType, wire.LiteralType, wire.EnumType, wire.DateTimeType), str),
+    (TEXTS, str),
 )
 
 
@@ -81,15 +82,14 @@ def pairs(texts: Iterable[str], flag: str) -> dict[str, str]:
 
 
 def assign(body: dict[str, Any], settings: Mapping[str, str], struct: type[Any]) -> dict[str, Any]:
-    """Set fields from text; a dot leads into a field, and JSON is read where the field takes it."""
-    types = {field.encode_name: field.name for field in described(struct)}
+    """Set fields from text; a dot leads into a field; it is read as JSON unless the field is text."""
+    names = [field.encode_name for field in described(struct)]
     for path, text in settings.items():
-        name = path.partition(".")[0]
-        if name not in types:
-            raise Mistake(f"--set {path}: there is no field {name}; there are {', '.join(types)}")
-        read = _placed(body, path.split("."), json_or_text(text))
-        as_text = _placed(body, path.split("."), text)
-        body = read if not _fault(read, name, struct) else as_text
+        steps = path.split(".")
+        if steps[0] not in names:
+            raise Mistake(f"--set {path}: there is no field {steps[0]}; there are {', '.join(names)}")
+        is_text = isinstance(_leaf(wire.type_info(struct), steps), TEXTS)
+        body = _placed(body, steps, text if is_text else json_or_text(text))
     return body
 
 
@@ -115,29 +115,37 @@ def _placed(body: Mapping[str, Any], path: list[str], value: Any) -> dict[str, A
     return {**body, name: _placed(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
 
 
-def _fault(body: Mapping[str, Any], name: str, struct: type[Any]) -> bool:
-    """Say whether the one field does not fit."""
-    (type_,) = (field.type for field in msgspec.structs.fields(struct) if field.encode_name == name)
-    try:
-        msgspec.convert(body[name], type_)
-    except msgspec.ValidationError:
-        return True
-    return False
+def _leaf(type_: wire.Type | None, path: list[str]) -> wire.Type | None:
+    """Return the type that a path leads to, None where anything may stand."""
+    match type_:
+        case wire.UnionType():
+            return _leaf(_only(type_), path)
+        case wire.StructType() if path:
+            inner = [field.type for field in type_.fields if field.encode_name == path[0]]
+            return _leaf(inner[0], path[1:]) if inner else None
+        case wire.DictType() if path:
+            return _leaf(type_.value_type, path[1:])
+    return None if path else type_
 
 
-def _scalar(type_: wire.Type) -> type[Any] | None:
+def _only(type_: wire.UnionType) -> wire.Type | None:
+    """Return what a field is when it is not null."""
+    inner = [one for one in type_.types if not isinstance(one, wire.NoneType)]
+    return inner[0] if len(inner) == 1 else None
+
+
+def _scalar(type_: wire.Type | None) -> type[Any] | None:
     if isinstance(type_, wire.UnionType):
-        inner = [one for one in type_.types if not isinstance(one, wire.NoneType)]
-        return _scalar(inner[0]) if len(inner) == 1 else None
+        return _scalar(_only(type_))
     return next((scalar for types, scalar in _SCALARS if isinstance(type_, types)), None)
 
 
-def _values(type_: wire.Type) -> str:
+def _values(type_: wire.Type | None) -> str:
     match type_:
         case wire.LiteralType():
             return ", ".join(map(str, type_.values))
         case wire.UnionType():
-            return _values(next(one for one in type_.types if not isinstance(one, wire.NoneType)))
+            return _values(_only(type_))
         case wire.DateTimeType():
             return "An instant, RFC 3339"
         case wire.IntType() | wire.FloatType():

@@ -1,0 +1,5 @@
+"""``covey demo``: the main job, played by three real nodes, each step checked."""
+
+from cli.demo.command import add
+
+__all__ = ["add"]
