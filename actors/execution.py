@@ -52,24 +52,19 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Start() | Succeed() | Fail() | Cancel():
             return _run(state, command, turn)
         case Plan():
-            is_news = command.generation > state.generation and _is_open(state)
+            is_news = command.generation > state.generation and state.state in WAITING
             return [take(Drafted, command)] if is_news else []
         case Schedule():
             return _schedule(state, command, turn)
         case Remove():
             is_news = command.generation > state.generation or state.plan is not None
-            is_heard = command.generation >= state.generation and _is_open(state)
+            is_heard = command.generation >= state.generation and state.state in WAITING
             return [Removed(generation=command.generation)] if is_news and is_heard else []
         case SlotCancelled():
             return _lose(state, command, turn)
         case Alarm():
             return [Forgotten(at=turn.at)] if alarms(state).get(command.name) == command.due else []
     assert_never(command)
-
-
-def _is_open(state: State) -> bool:
-    """Say whether a plan may still change it."""
-    return state.plan is None or state.state in WAITING
 
 
 def _run(state: State, command: Start | Succeed | Fail | Cancel, turn: Turn) -> Sequence[Event]:
@@ -117,8 +112,9 @@ def _conflict(state: State, wanted: str) -> Rejected:
 
 def _schedule(state: State, command: Schedule, turn: Turn) -> Sequence[Event]:
     is_later = command.generation > state.generation
-    if not _is_open(state):
-        return [Kept(generation=command.generation, bookings=command.bookings)] if is_later else []
+    if state.state not in WAITING:
+        is_news = command.generation > state.confirmed
+        return [Kept(generation=command.generation, bookings=command.bookings)] if is_news else []
     is_drafted = state.plan is not None and state.state == states.State.DRAFT
     if not is_later and not (is_drafted and command.generation == state.generation):
         return []

@@ -248,26 +248,26 @@ def lose(plans: Plans, command: SlotsCancelled, turn: Turn) -> list[Event]:
     """Take notice of the slots that their owner took back."""
     if command.resource.partition("/")[0] != turn.origin:
         return []
-    booked = _booked(plans, command.resource)
-    if booked is None:
-        return []
-    known = booked.lost.get(command.resource, ())
-    lost = tuple(sorted((set(command.executions) & ids(booked.plan.slots)) - set(known)))
-    generation = booked.plan.generation
-    happened = SlotsLost(
-        resource=command.resource, generation=generation, executions=lost, reason=command.reason
-    )
-    return [happened] if lost else []
+    found: dict[int, list[str]] = {}
+    for execution in sorted(set(command.executions)):
+        plan = _booked(plans, command.resource, execution)
+        if plan is not None and execution not in plan.lost.get(command.resource, ()):
+            found.setdefault(plan.plan.generation, []).append(execution)
+    return [
+        SlotsLost(resource=command.resource, generation=of, executions=tuple(lost), reason=command.reason)
+        for of, lost in found.items()
+    ]
 
 
-def _booked(plans: Plans, resource: str) -> Pending | Standing | None:
-    """Return the plan whose slots are in the book of a resource."""
+def _booked(plans: Plans, resource: str, execution: str) -> Pending | Standing | None:
+    """Return the plan whose slot of an execution is in the book of a resource."""
     pending, standing = plans.pending, plans.standing
-    if pending is not None and resource in pending.confirmed:
-        return pending
-    if standing is not None and resource in standing.plan.demands:
+    has_confirmed = pending is not None and resource in pending.confirmed
+    is_booked = standing is not None and resource in standing.plan.demands
+    if is_booked and not has_confirmed and standing and execution in ids(standing.slots):
         return standing
-    return pending if pending is not None and pending.is_agreed and resource in pending.plan.demands else None
+    is_held = pending is not None and resource in pending.held
+    return pending if pending and is_held and execution in ids(pending.plan.slots) else None
 
 
 def then(plans: Plans, events: Sequence[Event], wish: Wish | None, at: datetime) -> list[Event]:

@@ -35,8 +35,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Planned | None = None
     state: states.State = states.State.DRAFT
+    """Without a plan nothing is in the way of one, as in a draft."""
     generation: int = 0
     """The latest plan that was heard of, whether the execution is in it or not."""
+    confirmed: int = 0
+    """The latest plan of which the owners have confirmed slots for it."""
     bookings: tuple[Booked, ...] = ()
     lost: dict[str, int] = msgspec.field(default_factory=dict)
     """The slots that owners took back: of which resource, and in which plan."""
@@ -54,7 +57,8 @@ def evolve(state: State, event: Event) -> State:
         case Kept():
             have = {one.resource for one in state.bookings}
             more = tuple(one for one in event.bookings if one.resource not in have)
-            return _told(replace(state, generation=event.generation, bookings=state.bookings + more))
+            kept = replace(state, generation=event.generation, confirmed=event.generation)
+            return _told(replace(kept, bookings=state.bookings + more))
         case SlotLost():
             lost = {**state.lost, event.resource: event.generation}
             return _told(replace(state, lost=lost, reason=event.reason))
@@ -75,6 +79,7 @@ def _planned(state: State, event: Drafted | Scheduled) -> State:
             plan=take(Planned, event),
             state=states.State.DRAFT if isinstance(event, Drafted) else states.State.SCHEDULED,
             generation=event.generation,
+            confirmed=0 if isinstance(event, Drafted) else event.generation,
             bookings=event.bookings,
             lost=_later(state.lost, event.generation - 1),
         )

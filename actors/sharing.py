@@ -88,8 +88,9 @@ def hear(shares: Shares, command: Joining | Leaving, node: str) -> Change | None
             assert_never(command)
     before = readers(shares, node)
     after = readers({**shares, command.shared_workspace: share}, node)
-    told = tuple(peer for peer, can in after.items() if before.get(peer) != can)
-    return Change(told, tuple(peer for peer in before if peer not in after))
+    has_more = any(before.get(peer) != can for peer, can in after.items())
+    # all of them, so that all hold the same revision
+    return Change(tuple(after) if has_more else (), tuple(peer for peer in before if peer not in after))
 
 
 def told(shares: Shares, event: HasJoined | HasLeft) -> Shares:

@@ -198,6 +198,7 @@ def evolve(state: State, event: Event) -> State:
             gone = replace(state, definition=None, generation=event.generation, revision=revision)
             return replace(gone, shares=shares, demands={})
         case Joined() | Left():
+            revision = state.revision + bool(event.told)
             return replace(state, revision=revision, shares=sharing.told(state.shares, event))
         case Forked():
             return replace(state, forks=(*state.forks, event.into))

@@ -172,6 +172,7 @@ def evolve(state: State, event: Event) -> State:
             shares = sharing.emptied(state.shares)
             return replace(_said(state, event), content=None, revision=revision, shares=shares)
         case Joined() | Left():
+            revision = state.revision + bool(event.told)
             return replace(state, revision=revision, shares=sharing.told(state.shares, event))
         case Announced():
             return state

@@ -32,7 +32,7 @@ class HasJoined(base.Value, frozen=True, kw_only=True):
     peers: tuple[str, ...]
     rules: tuple[Rule, ...]
     told: tuple[str, ...]
-    """The peers that get a copy by this, or other rights."""
+    """The peers that get a copy or other rights by this, and with them all others that have a copy."""
     dropped: tuple[str, ...]
     """The peers that lose their copy by this."""
 

@@ -309,6 +309,15 @@ def test_a_slot_that_is_taken_back_before_its_plan_is_heard_of_counts_for_that_p
     assert (shown(early), shown(earlier), shown(old)) == ("delayed", "delayed", "scheduled")
 
 
+def test_a_draft_that_lost_a_slot_fails_when_it_is_confirmed_and_not_before() -> None:
+    entity, said = walked(plan(on_cancelled="fail"), lost())
+    assert (said.names, shown(entity)) == (["slot_lost"], "draft")
+
+    entity.say(schedule(on_cancelled="fail"))
+
+    assert shown(entity) == "failure"
+
+
 @pytest.mark.parametrize("state", ["started", *sorted(ENDED)])
 def test_a_later_plan_that_has_it_leaves_it_and_tells_the_owners_how_it_stands(state: str) -> None:
     entity = execution(state)
@@ -320,6 +329,12 @@ def test_a_later_plan_that_has_it_leaves_it_and_tells_the_owners_how_it_stands(s
     expected = State(state) if has_run else State.CANCELLED
     assert [(to, mark.state) for to, mark in said.orders(Mark)] == [("other/booking.gpu", expected)]
     assert {**entity.view, "generation": 1, "bookings": before["bookings"]} == before
+
+
+def test_a_draft_that_was_cancelled_tells_the_owners_again_when_they_have_confirmed() -> None:
+    _, said = walked(plan(), Cancel(), schedule())
+
+    assert [mark.state for _, mark in said.orders(Mark)] == [State.CANCELLED, State.CANCELLED]
 
 
 @pytest.mark.parametrize(

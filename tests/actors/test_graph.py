@@ -101,6 +101,10 @@ def test_processings_that_exchange_a_file_need_a_common_storage() -> None:
     graph.check(drawn(all_items, *equipment, "wrf>post", "post>scratch"), CATALOGUE)
 
 
+def test_a_processing_that_reads_what_it_writes_exchanges_nothing() -> None:
+    graph.check(drawn(items("wrf", "hpc", "grib"), "wrf>hpc", "wrf>grib", "grib>wrf"), CATALOGUE)
+
+
 def test_processings_that_read_the_same_data_exchange_nothing() -> None:
     links = ("wrf>hpc", "post>hpc", "grib>wrf", "grib>post")
 

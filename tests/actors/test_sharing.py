@@ -42,13 +42,13 @@ def test_the_rights_of_several_shared_workspaces_add_up() -> None:
     assert sharing.readers(shares, NODE) == {"a": ("read", "write"), "b": ("read",)}
 
 
-def test_joining_tells_those_whose_rights_change_and_drops_those_who_lose_them() -> None:
+def test_joining_tells_all_when_rights_change_and_drops_those_who_lose_them() -> None:
     shares = {"s": share("a", "b", "c")}
     command = Joining(
         shared_workspace="s", generation=2, peers=("b", "c"), rules=(Rule(peer="c", can=("write",)),)
     )
 
-    assert sharing.hear(shares, command, NODE) == sharing.Change(told=("c",), dropped=("a",))
+    assert sharing.hear(shares, command, NODE) == sharing.Change(told=("b", "c"), dropped=("a",))
 
 
 def test_leaving_drops_only_who_reads_through_no_other() -> None:

@@ -236,7 +236,10 @@ def test_what_is_said_of_one_entity_is_ordered_by_generation_and_version() -> No
     assert marks == sorted(set(marks))
     assert ACTOR.copies(entity.state, "centre", "lab") == marks[-1]
     (_, drop), *_ = entity.say(leave(3)).orders(Drop)
-    assert (drop.generation, drop.version) > marks[-1]
+    assert (drop.generation, drop.version) == marks[-1]
+    (_, put), *_ = entity.say(join(4)).orders(Put)
+    assert (put.generation, put.version) > marks[-1]
+    entity.say(leave(5))
     assert ACTOR.copies(entity.state, "centre", "lab") is None
 
 
