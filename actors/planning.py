@@ -68,7 +68,7 @@ def plan(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
 
 def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     """Plan the next part of a schedule without end, along with what still stands."""
-    if plans.pending is not None or plans.standing is None or plans.more_at is None:
+    if plans.standing is None:
         return []
     kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
     last = max((slot.start for slot in plans.standing.slots), default=None)
@@ -218,7 +218,7 @@ def _expired(plans: Plans, pending: Pending, resource: str, turn: Turn) -> list[
 def give_up(plans: Plans, at: datetime) -> list[Event]:
     """Refuse the pending plan at its deadline, naming the owners that have not answered."""
     pending = plans.pending
-    if pending is None or pending.is_agreed:
+    if pending is None:
         return []
     detail = f"no answer in time about {', '.join(pending.waiting)}; replan when they are back"
     refusal = Refusal(code="expired", detail=detail, waiting=pending.waiting_for)

@@ -208,6 +208,30 @@ def test_an_answer_counts_only_for_the_plan_that_is_asked_about(answer: Any, gen
     assert by(entity, answer(GPU, 2)).names == []
 
 
+def test_a_confirmation_before_all_hold_is_none() -> None:
+    entity = workflow(save("centre/hpc", "local"))
+    by(entity, held(HPC))
+
+    assert by(entity, confirmed(HPC)).names == []
+
+
+def test_what_is_confirmed_does_not_expire() -> None:
+    entity = confirming(HPC, LOCAL)
+    by(entity, confirmed(HPC))
+
+    assert by(entity, expired()).names == []
+
+
+def test_a_refused_plan_is_forgotten_when_it_is_switched_off() -> None:
+    entity = workflow(save("centre/hpc"))
+    by(entity, refused(HPC))
+    assert entity.view["plan"] == "refused"
+
+    entity.say(save("centre/hpc", schedule_active=False))
+
+    assert (entity.view["plan"], entity.view["refusals"]) == ("none", ())
+
+
 def test_a_plan_that_is_overtaken_leaves_nothing() -> None:
     entity = workflow(save("centre/hpc", "local"))
     by(entity, held(LOCAL))

@@ -49,6 +49,7 @@ def test_the_id_of_an_execution_derives_from_workflow_and_instant_and_fits() -> 
     at = datetime(2026, 10, 24, 0, 30, tzinfo=UTC)
 
     assert execution_id("f", at) == "f-20261024T003000Z"
+    assert execution_id("f" * 47, at) == f"{'f' * 47}-20261024T003000Z"
     assert execution_id("f", at.replace(microsecond=5)) == "f-20261024T003000-000005Z"
     long, other = execution_id("f" * 63 + "a", at), execution_id("f" * 63 + "b", at)
     assert (len(long) <= 64, long != other) == (True, True)
@@ -111,6 +112,15 @@ def test_what_has_ended_is_remembered_for_two_days_after_its_time() -> None:
     entity.say(ExecutionChanged(execution="f-2", state=State.CANCELLED, start=day(27)))
 
     assert set(entity.state.plans.noted) == {"f-2"}
+
+
+def test_what_runs_is_remembered_until_it_ends() -> None:
+    entity = workflow(save())
+    entity.say(ExecutionChanged(execution="f-1", state=State.STARTED, start=day(24)))
+    entity.at = day(30)
+    entity.say(ExecutionChanged(execution="f-2", state=State.CANCELLED, start=day(30)))
+
+    assert set(entity.state.plans.noted) == {"f-1", "f-2"}
 
 
 @pytest.mark.parametrize("active", [False, None])
