@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ FREE_BYTES_MIN = 1 << 30
 FREE_BYTES_FEW = 5 << 30
 UNSENT_MANY = 1_000
 PEERS_MAX = 500
+LATE = timedelta(minutes=1)
+"""What has waited longer for a peer's acknowledgement is more than on its way."""
 GIBIBYTE = 1 << 30
 COLUMNS = ("status", "check", "detail")
 
@@ -113,10 +116,11 @@ def _peers(peers: Iterable[Mapping[str, Any]]) -> list[Check]:
 
 
 def _peer(peer: Mapping[str, Any]) -> Check:
-    waiting, oldest = peer.get("unacknowledged", 0), peer.get("oldest_at")
-    refused = peer.get("refused") or 0
+    waiting, oldest = peer["unacknowledged"], peer["oldest_at"]
+    refused = sum(peer["refused"].values())
     backlog = f"{waiting} messages wait since {oldest}" if waiting else "nothing waits"
-    contact = peer.get("last_contact") or "never"
-    told = f"{peer.get('state')}, {backlog}, {refused} refused, last contact {contact}"
-    is_well = peer.get("state") == "partner" and not waiting and not refused
+    contact = peer["last_contact"] or "never"
+    told = f"{peer['state']}, {backlog}, {refused} refused, last contact {contact}"
+    is_late = bool(oldest) and datetime.fromisoformat(oldest) < datetime.now(UTC) - LATE
+    is_well = peer["state"] == "partner" and not is_late and not refused
     return Check(f"peer {peer['id']}", "ok" if is_well else "warning", told)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from actors import ACTORS
 from actors.actor import Actor, Question
@@ -69,14 +69,15 @@ def noun(actor: Actor[Any, Any, Any]) -> typer.Typer:
         _add_command(group, actor.kind, command)
     _add_get(group, actor)
     _add_history(group, actor.kind)
-    listing.add(group, actor.kind)
+    listing.add(group, actor.kind, _example(actor.kind, "list"))
     for query, question in actor.questions.items():
         _add_question(group, actor.kind, query, question)
     return group
 
 
 def _example(kind: str, name: str) -> str:
-    return EXAMPLES.get((kind, name)) or f"covey {kind} {name} {EXAMPLES.get((kind, ''), 'x-1')}"
+    id = "--json" if name == "list" else EXAMPLES.get((kind, ""), "x-1")
+    return EXAMPLES.get((kind, name), f"covey {kind} {name} {id}")
 
 
 def _add_command(group: typer.Typer, kind: str, command: type[Message]) -> None:
@@ -151,7 +152,8 @@ def line(what: str, outcome: Outcome) -> str:
         names.append(event.get("message", event.get("type", "")).rpartition(".")[2])
         notes += [f" ({event['note']})"] if event.get("note") else []
     happened = ", ".join(dict.fromkeys(names)) or "nothing to change"
-    return show.clean(f"{what}: {happened}, version {outcome.version}{''.join(notes)}")
+    told = f"{what}: {happened}, version {outcome.version}{''.join(notes)}, message {outcome.message}"
+    return show.clean(told)
 
 
 def _event(raw: msgspec.Raw) -> dict[str, Any]:
@@ -210,4 +212,8 @@ def _add_question(group: typer.Typer, kind: str, query: str, question: Question[
 
 
 def _answer(found: dict[str, Any]) -> RenderableType:
-    return show.fields(found)
+    """Lay out an answer: lists of things as tables."""
+    rows = {name: value for name, value in found.items() if value and isinstance(value, list)}
+    tables = [part for name, value in rows.items() for part in (name, show.table(tuple(value[0]), value))]
+    rest = {name: value for name, value in found.items() if name not in rows}
+    return Group(*([show.fields(rest)] if rest else []), *tables)

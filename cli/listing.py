@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from cli import show
-from cli.examples import EXAMPLES
 from cli.fields import json_or_text, pairs
 from cli.session import Session, flag, verb
 
@@ -18,7 +17,7 @@ COLUMNS = {
     "execution": ("id", "workflow", "start", "end", "state", "version"),
     "shared_workspace": ("id", "name", "peers", "workspaces", "workflows", "version"),
     "peer": ("id", "state", "url", "unacknowledged", "oldest_at", "last_contact", "refused"),
-    "booking": ("id", "version"),
+    "booking": ("id", "status", "capacity", "count", "version"),
 }
 PAGES_MAX = 10_000
 """How many pages ``--all`` reads."""
@@ -35,9 +34,8 @@ To = Annotated[str, flag("--to", help="Before this instant, RFC 3339.")]
 All = Annotated[bool, flag("--all", help="All pages.")]
 
 
-def add(group: typer.Typer, kind: str) -> None:
+def add(group: typer.Typer, kind: str, example: str) -> None:
     """Register ``list`` for a kind."""
-    example = EXAMPLES.get((kind, "list"), f"covey {kind} list --json")
 
     @verb(group, "list", example, help=f"List what there is of the kind {kind}, copies of other nodes' too.")
     async def list_(
