@@ -131,6 +131,7 @@ class Cancel(base.Command, tag="booking.cancel"):
 class Opened(base.Event, tag="booking.opened"):
     """Bookings are taken under these terms."""
 
+    resource: str
     generation: int
     capacity: int
     availability: tuple[Interval, ...] | None
@@ -165,6 +166,8 @@ class Confirmed(base.Event, tag="booking.confirmed"):
     workflow: str
     generation: int
     dropped: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    """Executions whose slot overlaps one of the workflow that has started since it was held."""
     reply_to: Address | None = None
 
 

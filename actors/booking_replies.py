@@ -1,0 +1,108 @@
+"""What the book of a compute resource tells the workflows that ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from actors.actor import Order, Rejected, Turn
+from actors.ledger import Ledger, Requester, requester
+from messages import booking_answers as answers
+from messages.base import Message
+from messages.booking import (
+    Aborted,
+    Cancelled,
+    Closed,
+    Command,
+    Confirm,
+    Confirmed,
+    Event,
+    Held,
+    Hold,
+    HoldExpired,
+    Marked,
+    Opened,
+    Released,
+)
+from messages.envelope import Address
+from messages.states import ENDED
+
+TAKEN = "another booking has the time now"
+"""Why a slot that was confirmed, or is put back, is not there."""
+
+
+def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
+    """Answer whoever asked, and tell those whose slots are taken back."""
+    match event:
+        case Held():
+            held = answers.Held(resource=_me(turn), generation=event.generation, skipped=event.skipped)
+            return _to(event.reply_to, event.node, held, turn)
+        case Confirmed():
+            one = requester(ledger, event.node, event.workflow)
+            confirmed = answers.Confirmed(resource=_me(turn), generation=event.generation)
+            return [
+                *_to(event.reply_to, event.node, confirmed, turn),
+                *_taken_back(one, event.lost, TAKEN, turn),
+            ]
+        case Aborted():
+            one = requester(ledger, event.node, event.workflow)
+            aborted = answers.Aborted(
+                resource=_me(turn), generation=event.generation, restored=event.restored
+            )
+            return [
+                *_to(event.reply_to, event.node, aborted, turn),
+                *_taken_back(one, event.lost, TAKEN, turn),
+            ]
+        case Released():
+            released = answers.Aborted(resource=_me(turn), generation=event.generation)
+            return _to(event.reply_to, event.node, released, turn)
+        case Closed():
+            return [order for one in ledger.requesters.values() for order in _closed(one, event, turn)]
+        case Cancelled():
+            one = requester(ledger, event.node, event.workflow)
+            return _taken_back(one, (event.execution,), event.reason, turn)
+        case Opened() | Marked() | HoldExpired():
+            return []
+    assert_never(event)
+
+
+def _closed(one: Requester, event: Closed, turn: Turn) -> list[Order]:
+    held = one.pending.lines if one.pending else ()
+    executions = {line.execution for line in (*one.lines, *held) if line.state not in ENDED}
+    return _taken_back(one, sorted(executions), event.reason, turn)
+
+
+def _taken_back(one: Requester, executions: Iterable[str], reason: str, turn: Turn) -> list[Order]:
+    told = answers.SlotsCancelled(resource=_me(turn), executions=tuple(executions), reason=reason)
+    return _to(one.reply_to, one.node, told, turn) if told.executions else []
+
+
+def answer(command: Command, refusal: Rejected, turn: Turn) -> list[Order]:
+    """Tell the workflow that asked why nothing is held, or that there was nothing to confirm."""
+    match command:
+        case Hold():
+            refused = answers.HoldRefused(
+                resource=_me(turn),
+                generation=command.generation,
+                code=refusal.code,
+                detail=refusal.detail,
+                conflicts=refusal.extra.get("conflicts", ()),
+                nearest=refusal.extra.get("nearest", ()),
+            )
+            return _to(command.reply_to, turn.origin, refused, turn)
+        case Confirm():
+            expired = answers.Expired(resource=_me(turn), generation=command.generation)
+            return _to(command.reply_to, turn.origin, expired, turn)
+        case _:
+            return []
+
+
+def _to(asker: Address | None, node: str, told: Message, turn: Turn) -> list[Order]:
+    if asker is None:
+        return []
+    # the node is the one that asked, whatever the message says: nobody has us write to a third
+    return [Order(Address(asker.kind, asker.id, "" if node == turn.node else node), told)]
+
+
+def _me(turn: Turn) -> str:
+    return f"{turn.node}/{turn.me.id}"

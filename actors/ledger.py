@@ -1,0 +1,147 @@
+"""What the book of a compute resource remembers of each workflow that books it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.book import Book, Entry, change
+from messages.envelope import Address, micros
+from messages.states import State
+
+BUSY = frozenset({State.SCHEDULED, State.STARTED})
+"""The states in which a slot takes units; what has ended early is free for others."""
+GONE = frozenset({State.CANCELLED, State.FORGOTTEN})
+"""The states in which a slot leaves the book."""
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One slot, in microseconds since 1970."""
+
+    booking: str
+    execution: str
+    generation: int
+    start: int
+    end: int
+    units: int
+    state: State
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """What is held for a plan, beside what is booked."""
+
+    generation: int
+    until: int
+    lines: tuple[Line, ...]
+
+
+class Requester(msgspec.Struct, frozen=True, kw_only=True):
+    """What one workflow of one node has."""
+
+    node: str
+    workflow: str
+    generation: int = 0
+    """The plan that is booked; 0: none."""
+    lines: tuple[Line, ...] = ()
+    pending: Pending | None = None
+    replaced: tuple[Line, ...] = ()
+    """What the plan that is booked replaced: an abort puts it back."""
+    latest: int = 0
+    """The latest plan that was heard of: earlier ones come too late."""
+    ended: int = 0
+    """The latest plan that was given up: it cannot be held again."""
+    reply_to: Address | None = None
+
+    @property
+    def key(self) -> str:
+        """The name that its entries bear in the book."""
+        return key(self.node, self.workflow)
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """The book of one resource, and who is in it."""
+
+    resource: str = ""
+    generation: int = 0
+    is_open: bool = False
+    book: Book = Book()
+    requesters: dict[str, Requester] = {}
+    """By key; after closing, those to be told."""
+    holds: dict[str, int] = {}
+    """When what is held by whom expires."""
+    slots: int = 0
+    """How many there are."""
+    forgotten_before: int = 0
+
+
+def key(node: str, workflow: str) -> str:
+    """Return the name of a workflow of a node."""
+    return f"{node}/{workflow}"
+
+
+def entries(holder: str, lines: Iterable[Line], is_held: bool) -> list[Entry]:
+    """Return what the lines take in the book."""
+    busy = (line for line in lines if is_held or line.state in BUSY)
+    return [Entry(line.start, line.end, line.units, holder, is_held) for line in busy]
+
+
+def requester(ledger: Ledger, node: str, workflow: str) -> Requester:
+    """Return what a workflow has, which may be nothing."""
+    return ledger.requesters.get(key(node, workflow)) or Requester(node=node, workflow=workflow)
+
+
+def is_released(line: Line, generation: int) -> bool:
+    """Say whether a line goes when all plans up to one are given up: what has started stays."""
+    return line.state == State.SCHEDULED and line.generation <= generation
+
+
+def forget(ledger: Ledger, before: datetime) -> Ledger:
+    """Drop what ended before an instant, of everybody."""
+    at = micros(before)
+    kept = {
+        name: replace(
+            one,
+            lines=tuple(line for line in one.lines if line.end > at),
+            replaced=tuple(line for line in one.replaced if line.end > at),
+        )
+        for name, one in ledger.requesters.items()
+    }
+    taken = (entry for one in kept.values() for entry in _taken(one))
+    return replace(
+        ledger,
+        requesters=kept,
+        book=change(replace(ledger.book, buckets={}), (), taken),
+        slots=sum(_count(one) for one in kept.values()),
+        forgotten_before=at,
+    )
+
+
+def put(ledger: Ledger, after: Requester) -> Ledger:
+    """Return the ledger with this in place of what the workflow had."""
+    before = requester(ledger, after.node, after.workflow)
+    had, has = Counter(_taken(before)), Counter(_taken(after))
+    holds = ledger.holds
+    if before.pending is not after.pending:
+        holds = {name: until for name, until in holds.items() if name != after.key}
+        if after.pending is not None:
+            holds[after.key] = after.pending.until
+    return replace(
+        ledger,
+        book=change(ledger.book, (had - has).elements(), (has - had).elements()),
+        requesters=ledger.requesters | {after.key: after},
+        holds=holds,
+        slots=ledger.slots + _count(after) - _count(before),
+    )
+
+
+def _taken(one: Requester) -> list[Entry]:
+    held = one.pending.lines if one.pending else ()
+    return [*entries(one.key, one.lines, False), *entries(one.key, held, True)]
+
+
+def _count(one: Requester) -> int:
+    return len(one.lines) + (len(one.pending.lines) if one.pending else 0)
