@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from actors import ACTORS
-from cli import asyncapi, show
+from cli import asyncapi, reference, show
 from cli.errors import Mistake
 from cli.session import Session, flag, verb
 from messages.base import tag
@@ -25,6 +25,7 @@ Name = Annotated[
     str, typer.Argument(help="A message (workflow.save) or a kind; nothing: all.", metavar="[NAME]")
 ]
 AsyncApi = Annotated[bool, flag("--asyncapi", help="AsyncAPI 3 of all subjects.")]
+Markdown = Annotated[bool, flag("--markdown", help="The whole reference as one page of Markdown.")]
 Out = Annotated[Path | None, flag("--out", help="Write one file each into this directory.")]
 
 
@@ -32,8 +33,17 @@ def add(app: typer.Typer) -> None:
     """Register ``schema``."""
 
     @verb(app, "schema", "covey schema workflow.save")
-    async def schema(session: Session, name: Name = "", asyncapi: AsyncApi = False, out: Out = None) -> None:
+    async def schema(
+        session: Session,
+        name: Name = "",
+        asyncapi: AsyncApi = False,
+        markdown: Markdown = False,
+        out: Out = None,
+    ) -> None:
         """Print the JSON Schema of messages, or the AsyncAPI 3 document of a node; no node needs to run."""
+        if markdown:
+            print(reference.markdown(ACTORS, (Run, FederatedMessage)), end="")
+            return
         found = {ASYNCAPI_FILE: document()} if asyncapi else chosen(name)
         if out is not None:
             written = _write(out, found)
