@@ -19,7 +19,7 @@ LONGEST = 366 * 24 * HOUR
 """How long an entry may be."""
 SEARCH = 30 * 24 * HOUR
 """How far from what was asked for a free time is looked for."""
-SEARCH_STEPS = 200
+SEARCH_STEPS = 64
 """How many times are tried in each direction."""
 
 
@@ -119,9 +119,14 @@ def blocked(book: Book, entries: Sequence[Entry], wanted: Wanted) -> list[Span]:
     if room < 0:
         return [Span(start, end)]
     # most often all of them fit even at once, and nothing needs to be sorted
-    over = [] if sum(entry.units for entry in entries) <= room else loads(entries, start, end)
-    full = [Span(step.start, step.end) for step in over if step.units > room]
-    return _merged([*full, *_shut(book, start, end)])
+    fits = sum(entry.units for entry in entries) <= room
+    return _over(book, () if fits else loads(entries, start, end), wanted)
+
+
+def _over(book: Book, taken: Iterable[Load], wanted: Wanted) -> list[Span]:
+    room = book.capacity - wanted.units
+    full = [Span(step.start, step.end) for step in taken if step.units > room]
+    return _merged([*full, *_shut(book, wanted.start, wanted.end)])
 
 
 def clashes(
@@ -149,10 +154,9 @@ def nearest(book: Book, holder: str, wanted: Wanted, not_before: int) -> list[Sp
     return [span for span in found if span is not None]
 
 
-def free(book: Book, wanted: Wanted) -> list[Span]:
-    """Return when so many units can be had between two instants."""
-    stretches = blocked(book, overlapping(book, wanted.start, wanted.end), wanted)
-    return list(_gaps(stretches, wanted.start, wanted.end))
+def free(book: Book, taken: Iterable[Load], wanted: Wanted) -> list[Span]:
+    """Return when so many units can be had between two instants, given what is taken."""
+    return list(_gaps(_over(book, taken, wanted), wanted.start, wanted.end))
 
 
 def _step(book: Book, holder: str, wanted: Wanted, not_before: int, is_later: bool) -> Span | None:

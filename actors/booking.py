@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from typing import Any, assert_never, get_args
 
 from actors import holding
@@ -34,8 +35,10 @@ from messages.envelope import instant, micros
 
 VIEW_SLOTS = 2_000
 """The most slots that are shown at once."""
-FREEBUSY = timedelta(days=92)
+FREEBUSY = timedelta(days=366)
 """The longest time that one question may be about."""
+FREEBUSY_SLOTS = 5_000
+"""The most slots that one question may be about."""
 
 
 def decide(ledger: Ledger, command: Command, turn: Turn) -> Sequence[Event]:
@@ -130,13 +133,13 @@ def view(ledger: Ledger) -> dict[str, Any] | None:
     """Show the slots in the order of their starts, not more than ``VIEW_SLOTS`` of them."""
     if not ledger.resource:
         return None
-    lines = sorted(_lines(ledger), key=lambda pair: (pair[1].start, pair[1].booking))
+    first = nsmallest(VIEW_SLOTS, _lines(ledger), key=lambda pair: (pair[1].start, pair[1].booking))
     return {
         "resource": ledger.resource,
         "status": "open" if ledger.is_open else "closed",
         "capacity": ledger.book.capacity,
         "count": ledger.slots,
-        "slots": [_shown(one, line) for one, line in lines[:VIEW_SLOTS]],
+        "slots": [_shown(one, line) for one, line in first],
     }
 
 
@@ -161,10 +164,13 @@ def freebusy(ledger: Ledger, query: FreeBusy, _at: datetime) -> dict[str, Any]:
     if not timedelta(0) < query.to - query.from_ <= FREEBUSY:
         raise Rejected("invalid_question", f"to at most {FREEBUSY.days} days after from", at="/to")
     asked = Load(micros(query.from_), micros(query.to), query.units)
-    taken = loads(overlapping(ledger.book, asked.start, asked.end), asked.start, asked.end)
+    found = overlapping(ledger.book, asked.start, asked.end)
+    if len(found) > FREEBUSY_SLOTS:
+        raise Rejected("too_large", f"{len(found)} slots lie in that time; ask about a shorter one", at="/to")
+    taken = loads(found, asked.start, asked.end)
     return {
         "busy": [_interval(step) | {"units": step.units} for step in taken],
-        "free": [_interval(span) for span in free(ledger.book, asked)],
+        "free": [_interval(span) for span in free(ledger.book, taken, asked)],
     }
 
 

@@ -102,22 +102,29 @@ def is_released(line: Line, generation: int) -> bool:
 def forget(ledger: Ledger, before: datetime) -> Ledger:
     """Drop what ended before an instant, of everybody."""
     at = micros(before)
+    gone = [
+        entry for one in ledger.requesters.values() for entry in entries(one.key, _past(one.lines, at), False)
+    ]
+    past = {name: one for name, one in ledger.requesters.items() if _past((*one.lines, *one.replaced), at)}
     kept = {
-        name: replace(
-            one,
-            lines=tuple(line for line in one.lines if line.end > at),
-            replaced=tuple(line for line in one.replaced if line.end > at),
-        )
-        for name, one in ledger.requesters.items()
+        name: replace(one, lines=_later(one.lines, at), replaced=_later(one.replaced, at))
+        for name, one in past.items()
     }
-    taken = (entry for one in kept.values() for entry in _taken(one))
     return replace(
         ledger,
-        requesters=kept,
-        book=change(replace(ledger.book, buckets={}), (), taken),
-        slots=sum(_count(one) for one in kept.values()),
+        requesters=ledger.requesters | kept,
+        book=change(ledger.book, gone, ()),
+        slots=ledger.slots - sum(len(past[name].lines) - len(one.lines) for name, one in kept.items()),
         forgotten_before=at,
     )
+
+
+def _past(lines: Iterable[Line], at: int) -> tuple[Line, ...]:
+    return tuple(line for line in lines if line.end <= at)
+
+
+def _later(lines: Iterable[Line], at: int) -> tuple[Line, ...]:
+    return tuple(line for line in lines if line.end > at)
 
 
 def put(ledger: Ledger, after: Requester) -> Ledger:

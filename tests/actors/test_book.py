@@ -96,8 +96,10 @@ def test_a_free_time_is_not_looked_for_without_end() -> None:
 def test_what_is_free_depends_on_how_much_is_needed() -> None:
     book = change(Book(capacity=2), (), [entry(1, 2, 1), entry(3, 4, 2)])
 
-    assert hours(free(book, want(0, 5))) == [(0, 3), (4, 5)]
-    assert hours(free(book, want(0, 5, 2))) == [(0, 1), (2, 3), (4, 5)]
+    taken = loads(overlapping(book, 0, 5 * HOUR), 0, 5 * HOUR)
+
+    assert hours(free(book, taken, want(0, 5))) == [(0, 3), (4, 5)]
+    assert hours(free(book, taken, want(0, 5, 2))) == [(0, 1), (2, 3), (4, 5)]
 
 
 @given(some.lists(entries, max_size=30), some.integers(-99 * HOUR, 99 * HOUR), some.integers(1, 300 * HOUR))
