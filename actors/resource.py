@@ -110,6 +110,8 @@ def _open(event: Saved, turn: Turn) -> list[Order]:
 
 
 def _tell(state: State, turn: Turn, peers: Iterable[str]) -> list[Order]:
+    if not peers:
+        return []
     saved = state.description
     owned = sharing.Owned(
         address=turn.me,

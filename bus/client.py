@@ -98,7 +98,7 @@ class Bus:
         on_delivery: Callable[[Delivery], None],
     ) -> Consumer:
         """Deliver what a durable consumer has; returns when it was asked for the first time."""
-        consumer = Consumer(self._client, stream, durable, buffer, on_delivery)
+        consumer = Consumer(self._client, (stream, durable), buffer, on_delivery, self._crew.start)
         await consumer.start()
         self._consumers.append(consumer)
         self._crew.start(consumer.watch())
@@ -193,6 +193,8 @@ class Bus:
         """Stop to read, let the services finish, send what is left, and close."""
         for consumer in self._consumers:
             await consumer.stop()
+        for consumer in self._consumers:
+            await consumer.acknowledgements.flush()
         if self._client.is_connected:
             for service in self._services:
                 await service.stop()

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from bus.frames import Acknowledgements, Start
 from bus.streams import NANOSECONDS
 
 PULL_SECONDS = 30
@@ -30,10 +31,10 @@ _NOT_SENT: dict[str, str] = {}
 class Delivery:
     """One message of a stream, to be acknowledged, refused for a while, or given up."""
 
-    __slots__ = ("_client", "_reply", "at", "attempts", "body", "headers", "sequence", "subject")
+    __slots__ = ("_acknowledgements", "_reply", "at", "attempts", "body", "headers", "sequence", "subject")
 
-    def __init__(self, client: Client, message: Msg) -> None:
-        self._client = client
+    def __init__(self, acknowledgements: Acknowledgements, message: Msg) -> None:
+        self._acknowledgements = acknowledgements
         self._reply = message.reply
         self.subject: str = message.subject
         self.headers: dict[str, str] = message.headers or _NOT_SENT
@@ -48,30 +49,34 @@ class Delivery:
 
     async def ack(self) -> None:
         """Say that it is done, without waiting: an acknowledgement that gets lost means a redelivery."""
-        await self._say(b"+ACK")
+        self._acknowledgements.say(self._reply, b"+ACK")
 
     async def nak(self, delay_seconds: float = 0.0) -> None:
         """Ask for it again, not before the delay has passed."""
         delay = msgspec.json.encode({"delay": int(delay_seconds * NANOSECONDS)})
-        await self._say(b"-NAK " + delay if delay_seconds > 0 else b"-NAK")
+        self._acknowledgements.say(self._reply, b"-NAK " + delay if delay_seconds > 0 else b"-NAK")
 
     async def term(self) -> None:
         """Never ask for it again."""
-        await self._say(b"+TERM")
-
-    async def _say(self, what: bytes) -> None:
-        with suppress(nats.errors.Error):
-            await self._client.publish(self._reply, what)
+        self._acknowledgements.say(self._reply, b"+TERM")
 
 
 class Consumer:
     """A running reader; what it delivers and nobody acknowledged is bounded by the consumer's own setting."""
 
     def __init__(
-        self, client: Client, stream: str, durable: str, buffer: int, on_delivery: Callable[[Delivery], None]
+        self,
+        client: Client,
+        durable: tuple[str, str],
+        buffer: int,
+        on_delivery: Callable[[Delivery], None],
+        start: Start,
     ) -> None:
+        """``durable`` is the stream and the consumer; ``start`` runs what is to happen beside the caller."""
+        stream, consumer = durable
         self._client = client
-        self._subject = f"{_NEXT}.{stream}.{durable}"
+        self.acknowledgements = Acknowledgements(client, start)
+        self._subject = f"{_NEXT}.{stream}.{consumer}"
         self._buffer = buffer
         self._on_delivery = on_delivery
         self._subscription: Subscription | None = None
@@ -79,7 +84,7 @@ class Consumer:
         self._inbox = ""
         self._heard = 0.0
         self._is_faulty = False
-        self.name = f"{stream}/{durable}"
+        self.name = f"{stream}/{consumer}"
         self.stalls = 0
         """How many times the server fell silent and was asked again."""
 
@@ -131,7 +136,7 @@ class Consumer:
             await self._on_status(message.headers)
             return
         self._outstanding -= 1
-        self._on_delivery(Delivery(self._client, message))
+        self._on_delivery(Delivery(self.acknowledgements, message))
         if self._outstanding <= self._buffer // 2:
             await self._top_up()
 

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.nuid import NUID
 
+from bus.frames import publication, send
 from bus.streams import stream_of
 from messages import subjects
 
@@ -131,15 +132,16 @@ class Publisher:
         final = len(messages)
         reply, waiting = self._expect()
         try:
+            frames = []
             for number, message in enumerate(messages, 1):
                 headers = _headers(message)
                 headers[_BATCH_ID] = name
                 headers[_BATCH_SEQUENCE] = str(number)
                 if number == final:
                     headers[_BATCH_COMMIT] = "1"
-                    await self._client.publish(message.subject, message.body, reply, headers)
-                else:
-                    await self._client.publish(message.subject, message.body, headers=headers)
+                to = reply if number == final else ""
+                frames.append(publication(message.subject, to, headers, message.body))
+            await send(self._client, frames)
             ack = await asyncio.wait_for(waiting, ACK_SECONDS)
         except (TimeoutError, nats.errors.Error):
             return 0  # it may be stored: then the singles are duplicates
@@ -169,8 +171,13 @@ class Publisher:
     async def _send_singly(self, messages: Sequence[Outbound]) -> list[_Ack]:
         expected = [self._expect() for _ in messages]
         try:
-            for message, (reply, _) in zip(messages, expected, strict=True):
-                await self._client.publish(message.subject, message.body, reply, _headers(message))
+            await send(
+                self._client,
+                [
+                    publication(message.subject, reply, _headers(message), message.body)
+                    for message, (reply, _) in zip(messages, expected, strict=True)
+                ],
+            )
             await asyncio.wait([waiting for _, waiting in expected], timeout=ACK_SECONDS)
         except nats.errors.Error as error:
             return [_unknown(str(error))] * len(messages)

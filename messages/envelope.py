@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -21,6 +22,7 @@ PEER = "peer/"
 RETRY = -1
 """The ``expect`` of a command whose version conflicts the node retries by itself."""
 
+_HEX = re.compile(r"[0-9a-f]{32}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -87,7 +89,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def follow_trace(parent: str, correlation: str, message: str) -> str:
     """Return the W3C ``traceparent`` of a message; a cascade that came without one gets its own."""
     parts = parent.split("-")
-    trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 else derive(correlation, "trace")
+    if len(parts) == 4 and len(parts[1]) == 32:
+        trace = parts[1]
+    else:
+        trace = correlation if _HEX.fullmatch(correlation) else derive(correlation, "trace")
     return f"00-{trace}-{derive(message, 'span')[:16]}-01"
 
 

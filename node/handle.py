@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Rejected, Turn
+from actors.actor import Actor, Effect, Rejected, Turn, no_needs
 from messages.base import Alarm, encode, tag
 from messages.envelope import ALARM, OPERATOR, PEER, RETRY, Envelope, Outcome, digest, instant
 from node.batch import Batch, Job
@@ -75,6 +75,8 @@ class Handler:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             detail, _, at = str(error).partition(" - at `")
             return Job(envelope, job.key, fault=("invalid_message", detail, _pointer(at.rstrip("`"))))
+        if actor.needs is no_needs:
+            return Job(envelope, job.key, actor, command)
         try:
             needs = actor.needs(command, self._turn(envelope))
         except Exception:

@@ -21,6 +21,11 @@ def _nothing(_point: str) -> None:
     """Pass a point at which a fault could be planted."""
 
 
+# an update touches only the indexes of what has changed
+_SHOW = (
+    "INSERT INTO entity VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in LISTED_COLUMNS.split(", "))
+)
 _SAY_AGAIN = "UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?"
 
 
@@ -178,7 +183,7 @@ def _write(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
     many = db.executemany
     many("INSERT INTO inbox VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", [_inbox_row(step) for step in steps])
     many("INSERT INTO journal VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", _journal_rows(steps))
-    many("INSERT OR REPLACE INTO entity VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", _entity_rows(steps))
+    many(_SHOW, _entity_rows(steps))
     many("INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?)", _snapshot_rows(steps))
     many("DELETE FROM alarm WHERE kind = ? AND id = ? AND name = ?", _alarm_rows(steps, None))
     many("INSERT OR REPLACE INTO alarm VALUES (?,?,?,?)", _alarm_rows(steps, int))

@@ -1,0 +1,31 @@
+"""``python -m bench [NAME ...]``: run all benchmarks, or those named."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from bench import throughput
+
+BENCHES: Mapping[str, Callable[[Path], Awaitable[None]]] = {
+    "throughput": throughput.run,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks."""
+    unknown = set(names) - BENCHES.keys()
+    if unknown:
+        print(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    for name in names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="covey-bench-") as directory:
+            asyncio.run(BENCHES[name](Path(directory)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""Protocol frames of many messages, written at once: the client library takes them one by one.
+
+The library checks and copies each header of each message; for a batch of our own messages that is most of the
+work of publishing. What is sent is the same (https://docs.nats.io/reference/reference-protocols/nats-protocol).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+
+_NO_NEWLINES = str.maketrans("\r\n", "  ")
+
+
+def publication(subject: str, reply: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return the frame that publishes one message with headers."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\n") != len(headers):  # a value that would end its header begins another one
+        clean = {name: value.translate(_NO_NEWLINES) for name, value in headers.items()}
+        return publication(subject, reply, clean, body)
+    block = f"NATS/1.0\r\n{lines}\r\n".encode()
+    return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+        subject.encode(),
+        reply.encode(),
+        len(block),
+        len(block) + len(body),
+        block,
+        body,
+    )
+
+
+async def send(client: Client, frames: list[bytes]) -> None:
+    """Write frames to the connection; raises nats.errors.Error when it is closed."""
+    if client.is_closed:
+        raise nats.errors.ConnectionClosedError
+    # the two steps of the library's own publish, for many frames at once
+    await client._send_command(b"".join(frames))
+    await client._flush_pending()
+
+
+Start = Callable[[Coroutine[Any, Any, None]], object]
+"""Runs something beside the caller."""
+
+
+class Acknowledgements:
+    """Gathers what is said of deliveries in one turn of the loop, and sends it together."""
+
+    def __init__(self, client: Client, start: Start) -> None:
+        self._client = client
+        self._start = start
+        self._frames: list[bytes] = []
+
+    def say(self, reply: str, what: bytes) -> None:
+        """Say something of a delivery soon; lost with the connection, it means a redelivery."""
+        self._frames.append(b"PUB %b %d\r\n%b\r\n" % (reply.encode(), len(what), what))
+        if len(self._frames) == 1:
+            self._start(self.flush())
+
+    async def flush(self) -> None:
+        """Send what was said so far."""
+        frames, self._frames = self._frames, []
+        if frames and self._client.is_connected:
+            with suppress(nats.errors.Error, OSError):
+                await send(self._client, frames)
