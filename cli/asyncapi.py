@@ -37,6 +37,9 @@ _TOLD = (
     *(subjects.TRACEPARENT, subjects.ENTITY_VERSION),
 )
 
+REFUSALS = ("rejected", "dead")
+"""What every kind tells besides its own events: the outcome of a message that changed nothing."""
+
 Channel = tuple[str, str, str, str]
 """Its name, its address, its message, and what the node does with it."""
 
@@ -77,6 +80,8 @@ def channels(actors: Sequence[Actor[Any, Any, Any]]) -> Iterator[Channel]:
             name = tag(event)
             word = name.partition(".")[2]
             yield f"evt.{name}", subjects.event(NODE, actor.kind, ID, word), name, "send"
+        for name, message in ((f"{actor.kind}.{word}", "outcome") for word in REFUSALS):
+            yield f"evt.{name}", subjects.event(NODE, actor.kind, ID, name.partition(".")[2]), message, "send"
         for query in (*QUESTIONS, *actor.questions):
             name = f"ask.{actor.kind}.{query}"
             yield name, subjects.ask(NODE, actor.kind, query), name, "receive"

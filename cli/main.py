@@ -36,7 +36,7 @@ def application() -> typer.Typer:
 def main() -> None:
     """Run one command line and exit: 0 done, 1 refused or failed, 2 the operator's mistake."""
     try:
-        application()()
+        application()(prog_name="covey")
     except Mistake as mistake:
         show.say(str(mistake))
         sys.exit(MISTAKE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 import typer
@@ -54,8 +56,44 @@ def add(app: typer.Typer) -> None:
 
 def types() -> dict[str, type[Any]]:
     """Return the struct of each message, by its name on the wire."""
-    found = {tag(message): message for actor in ACTORS for message in (*actor.commands, *actor.events)}
-    return {**found, tag(Run): Run, tag(FederatedMessage): FederatedMessage, OUTCOME: Outcome}
+    found: dict[str, Any] = {
+        tag(message): message for actor in ACTORS for message in (*actor.commands, *actor.events)
+    }
+    found |= {tag(Run): Run, tag(FederatedMessage): FederatedMessage, OUTCOME: Outcome}
+    return {name: _twin(struct) for name, struct in found.items()}
+
+
+@cache
+def _twin(type_: Any) -> Any:
+    """Return the same struct with defaults that a schema can hold: it has no word for raw JSON."""
+    if get_origin(type_) in (Union, UnionType):
+        return Union[tuple(map(_twin, get_args(type_)))]  # noqa: UP007  # it is made at run time
+    if not isinstance(type_, type) or not issubclass(type_, msgspec.Struct):
+        return type_
+    fields = msgspec.structs.fields(type_)
+    if not any(isinstance(field.default, msgspec.Raw) or _twin(field.type) != field.type for field in fields):
+        return type_
+    config = type_.__struct_config__
+    return msgspec.defstruct(
+        type_.__name__,
+        [(field.name, _twin(field.type), _described(field)) for field in fields],
+        module=type_.__module__,
+        namespace={"__doc__": type_.__doc__},
+        tag=config.tag,
+        tag_field=config.tag_field,
+        forbid_unknown_fields=config.forbid_unknown_fields,
+        kw_only=True,
+    )
+
+
+def _described(field: msgspec.structs.FieldInfo) -> Any:
+    if isinstance(field.default, msgspec.Raw):
+        return msgspec.field(name=field.encode_name, default=msgspec.json.decode(field.default))
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(name=field.encode_name, default_factory=field.default_factory)
+    if field.default is not msgspec.NODEFAULT:
+        return msgspec.field(name=field.encode_name, default=field.default)
+    return msgspec.field(name=field.encode_name)
 
 
 def chosen(name: str) -> dict[str, dict[str, Any]]:
@@ -89,10 +127,9 @@ def loosen(part: dict[str, Any]) -> None:
 
 def document() -> dict[str, Any]:
     """Return the AsyncAPI 3 document."""
-    names = types()
-    keys = {name: struct for name, struct in names.items()}
-    made, parts = msgspec.json.schema_components(keys.values(), ref_template="#/components/schemas/{name}")
-    wire_names = {schema["$ref"].rpartition("/")[2]: name for schema, name in zip(made, keys, strict=True)}
+    named = types()
+    made, parts = msgspec.json.schema_components(named.values(), ref_template="#/components/schemas/{name}")
+    wire_names = {schema["$ref"].rpartition("/")[2]: name for schema, name in zip(made, named, strict=True)}
     for part in parts.values():
         loosen(part)
     schemas = {wire_names.get(key, key): _renamed(part, wire_names) for key, part in parts.items()}

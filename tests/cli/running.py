@@ -1,0 +1,88 @@
+"""Real nodes, started by ``covey up`` in processes of their own, and the command line that talks to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+COVEY = (sys.executable, "-c", "from cli.main import main; main()")
+RUN_SECONDS = 60.0
+
+
+def environment() -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("COVEY_")}
+    return own | {"PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "200"}
+
+
+def start(*words: str, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COVEY, *words],
+        env=environment() | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@dataclass
+class Covey:
+    """The command line, for one data directory."""
+
+    data: Path
+
+    def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COVEY, *words],
+            env=environment() | {"COVEY_DATA": str(self.data)},
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+
+    def done(self, *words: str, given: str = "") -> str:
+        ran = self.run(*words, given=given)
+        assert ran.returncode == 0, f"{words}: {ran.stdout}{ran.stderr}"
+        return ran.stdout
+
+    def json(self, *words: str, given: str = "") -> Any:
+        return json.loads(self.done(*words, "--json", given=given))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return start(*words, COVEY_DATA=str(self.data))
+
+
+@dataclass
+class Node(Covey):
+    """A node that runs."""
+
+    process: subprocess.Popen[str]
+    ready: str
+    """The line that said so."""
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=10)
+
+
+@contextmanager
+def up(data: Path, name: str, *words: str) -> Iterator[Node]:
+    process = start("up", "--node", name, "--data", str(data), *words)
+    assert process.stdout is not None and process.stderr is not None
+    ready = process.stdout.readline()
+    assert ready, process.stderr.read()
+    try:
+        yield Node(data, process, ready)
+    finally:
+        process.terminate()
+        process.communicate(timeout=RUN_SECONDS)

@@ -1,0 +1,88 @@
+import json
+import os
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+from tests.cli.running import Covey, start, up
+
+
+def test_one_line_says_that_the_node_is_ready_and_a_signal_stops_it(tmp_path: Path) -> None:
+    with up(tmp_path / "data", "lab") as node:
+        endpoint = json.loads((node.data / "endpoint.json").read_text())
+
+        assert set(endpoint) == {"node", "nats_url", "nkey_seed_file", "pid"}
+        assert node.ready == (
+            f"covey: node lab is ready at {endpoint['nats_url']} (data {node.data}, pid {node.process.pid})\n"
+        )
+        assert Path(endpoint["nkey_seed_file"]).stat().st_mode & 0o777 == 0o600
+
+        assert node.stop() == 0
+        assert node.process.stdout is not None and node.process.stdout.read() == ""
+        assert not (node.data / "endpoint.json").exists()
+
+
+def test_an_interrupt_stops_it_too_and_json_says_where_it_is(tmp_path: Path) -> None:
+    with up(tmp_path, "lab", "--json") as node:
+        assert json.loads(node.ready)["node"] == "lab"
+
+        node.process.send_signal(signal.SIGINT)
+
+        assert node.process.wait(timeout=10) == 0
+
+
+def test_a_directory_has_one_node_at_a_time_and_keeps_its_name(tmp_path: Path) -> None:
+    with up(tmp_path, "lab"):
+        second = start("up", "--data", str(tmp_path))
+        _, told = second.communicate(timeout=30)
+        assert second.returncode == 2
+        assert told.splitlines()[-1].startswith(f"covey: the node cannot start: {tmp_path} is in use")
+        assert (tmp_path / "endpoint.json").exists()
+
+        other = start("up", "--node", "other", "--data", str(tmp_path))
+        assert "is the data of node lab" in other.communicate(timeout=30)[1]
+        assert other.returncode == 2
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        process = start("up", "--node", "lab", COVEY_DATA=str(tmp_path), COVEY_PORT=port)
+        out, told = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (2, "")
+    assert told.splitlines()[-1].startswith("covey: the node cannot start: the NATS server")
+    assert "Traceback" not in told
+
+
+def test_data_of_a_newer_covey_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "covey.db") as database:
+        database.execute("PRAGMA user_version = 999")
+
+    process = start("up", "--node", "lab", "--data", str(tmp_path))
+
+    assert "upgrade covey" in process.communicate(timeout=30)[1]
+    assert process.returncode == 2
+
+
+def test_without_a_node_every_verb_says_how_to_start_one(tmp_path: Path) -> None:
+    ran = Covey(tmp_path).run("workflow", "list")
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"covey: no node runs in {tmp_path}; choose another --data, or start one:"
+        f" covey up --node NAME --data {tmp_path}\n"
+    )
+
+
+def test_what_a_killed_node_left_behind_leads_nobody_astray(tmp_path: Path) -> None:
+    with up(tmp_path, "lab") as node:
+        os.kill(node.process.pid, signal.SIGKILL)
+        node.process.wait()
+
+        assert node.run("doctor").returncode == 2
+        assert (tmp_path / "endpoint.json").exists()
+    with up(tmp_path, "lab") as again:
+        assert again.done("workflow", "list", "--json")
