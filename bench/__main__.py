@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+
+import uvloop
 
 from bench import throughput
 
@@ -23,7 +24,7 @@ def main(names: list[str]) -> int:
         return 2
     for name in names or BENCHES:
         with tempfile.TemporaryDirectory(prefix="covey-bench-") as directory:
-            asyncio.run(BENCHES[name](Path(directory)))
+            uvloop.run(BENCHES[name](Path(directory)))
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiosqlite
 import msgspec
+import uvloop
 
 from actors import ACTORS
 from bus.client import Bus
@@ -99,4 +100,4 @@ async def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    uvloop.run(main(Path(sys.argv[1])))

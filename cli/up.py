@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import platform
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from cli import show
 from cli.client import read_endpoint
@@ -26,6 +28,8 @@ from node.settings import Settings
 STOP_SECONDS = 10.0
 """After this, a stop is no longer graceful; what was acknowledged is safe all the same."""
 NAME_CHARACTERS_MAX = 64
+GARBAGE_OBJECTS = 50_000
+"""New objects between two searches for cycles; a batch makes thousands and leaves none."""
 
 Node = Annotated[str, typer.Option("--node", envvar="COVEY_NODE", help="The name of a new node.")]
 Nats = Annotated[
@@ -92,7 +96,9 @@ def add(app: typer.Typer) -> None:
             seed=nkey,
             ca=tls_ca,
         )
-        raise typer.Exit(asyncio.run(Run(settings, verbose, json).until_stopped()))
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
+        raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))
 
 
 def new_name(data: Path) -> str:

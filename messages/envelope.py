@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -118,4 +119,10 @@ def instant(at: int) -> datetime:
 
 def rfc3339(at: int) -> str:
     """Return microseconds since 1970 as RFC 3339 in UTC."""
-    return instant(at).isoformat().replace("+00:00", "Z")
+    seconds, micros = divmod(at, 1_000_000)
+    return f"{_second(seconds)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=64)  # messages come by the thousand in one second
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()

@@ -18,6 +18,7 @@ import re
 from typing import NamedTuple
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COMMAND = re.compile(r"covey\.[^.]+\.(?:cmd|call)\.({0})\.({0})\.({0})".replace("{0}", TOKEN.pattern))
 
 MESSAGE_ID = "Nats-Msg-Id"
 CE_ID = "ce-id"
@@ -101,10 +102,8 @@ def every(node: str, what: str, kind: str = "") -> str:
 
 def parse_command(subject: str) -> Destination | None:
     """Return where a ``cmd`` or ``call`` subject leads, or None if it is not one."""
-    parts = subject.split(".")
-    if len(parts) != 6 or parts[2] not in ("cmd", "call") or not all(map(is_token, parts[3:])):
-        return None
-    return Destination(*parts[3:])
+    found = _COMMAND.fullmatch(subject)
+    return Destination(*found.groups()) if found else None
 
 
 def parse_ask(subject: str) -> Question | None:

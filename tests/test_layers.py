@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "store": {"messages", "msgspec", "aiosqlite"},
     "bus": {"messages", "msgspec", "nats", "nkeys", "nacl"},
     "node": {"messages", "actors", "store", "bus", "msgspec"},
-    "cli": {"messages", "actors", "bus", "node", "msgspec", "typer", "rich", "yaml"},
+    "cli": {"messages", "actors", "bus", "node", "msgspec", "typer", "rich", "yaml", "uvloop"},
 }
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "time", "uuid"}
 IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input"}
