@@ -1,0 +1,124 @@
+"""What the files of the nodes hold at the end: states are replayed from the journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from actors.actor import Actor
+from messages.envelope import Outcome, instant
+from node.live import decode_event
+from tests.sim.node import Node
+from tests.sim.world import World
+
+Key = tuple[str, str]
+
+
+class Row(NamedTuple):
+    """One event of the journal."""
+
+    position: int
+    kind: str
+    id: str
+    version: int
+    type: str
+    body: bytes
+    message: str
+    at: int
+
+
+class Handled(NamedTuple):
+    """One message that has its outcome."""
+
+    id: str
+    outcome: bytes
+    kind: str
+    entity: str
+    verb: str
+    cause: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One node at the end."""
+
+    node: Node
+    journal: Sequence[Row]
+    inbox: Mapping[str, Handled]
+    states: Mapping[Key, Any]
+    alarms: Mapping[tuple[str, str, str], int]
+    unsent: int
+    dead: Sequence[tuple[str, str, str]]
+
+    @property
+    def name(self) -> str:
+        """The name of the node."""
+        return self.node.name
+
+    def of(self, kind: str) -> dict[str, Any]:
+        """Return the states of all entities of a kind that were ever written."""
+        return {id: state for (each, id), state in self.states.items() if each == kind}
+
+    def events(self, kind: str) -> Mapping[str, Sequence[Row]]:
+        """Return the events of a kind by entity."""
+        rows: dict[str, list[Row]] = defaultdict(list)
+        for row in self.journal:
+            if row.kind == kind:
+                rows[row.id].append(row)
+        return rows
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All nodes at the end."""
+
+    at: datetime
+    actors: Mapping[str, Actor[Any, Any, Any]]
+    nodes: Mapping[str, Sight]
+
+
+def look(world: World) -> Seen:
+    """Read the files of all nodes."""
+    actors = {actor.kind: actor for actor in world.actors}
+    nodes = {name: _sight(node, actors) for name, node in world.nodes.items()}
+    return Seen(instant(world.now), actors, nodes)
+
+
+def _sight(node: Node, actors: Mapping[str, Actor[Any, Any, Any]]) -> Sight:
+    database = sqlite3.connect(node.path)
+    try:
+        journal = [
+            Row(*row)
+            for row in database.execute(
+                "SELECT position, kind, id, version, type, body, message, at FROM journal ORDER BY position"
+            )
+        ]
+        sql = "SELECT id, outcome, kind, entity, verb, cause, sender FROM inbox ORDER BY position"
+        inbox = {row[0]: Handled(*row) for row in database.execute(sql)}
+        alarms = {row[:3]: row[3] for row in database.execute("SELECT kind, id, name, at FROM alarm")}
+        (unsent,) = database.execute("SELECT count(*) FROM outbox WHERE sent IS NULL").fetchone()
+        dead = list(database.execute("SELECT message, code, reason || traceback FROM deadletter"))
+    finally:
+        database.close()
+    return Sight(node, journal, inbox, _replay(journal, actors), alarms, unsent, dead)
+
+
+def _replay(journal: Sequence[Row], actors: Mapping[str, Actor[Any, Any, Any]]) -> dict[Key, Any]:
+    states: dict[Key, Any] = {}
+    for row in journal:
+        actor, key = actors[row.kind], (row.kind, row.id)
+        event = decode_event(actor, row.type, row.body)
+        states[key] = actor.evolve(states.get(key, actor.initial), event)
+    return states
+
+
+def read(outcome: bytes) -> Outcome:
+    """Read an outcome."""
+    return msgspec.json.decode(outcome, type=Outcome)

@@ -1,0 +1,39 @@
+"""Three nodes in one process, some thousand faults, and what must hold after them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.sim.bugs import BUGS, planted
+from tests.sim.replay import first_failure, play
+
+SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "200"))
+FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
+SHARE = 25
+"""How many schedules one test runs."""
+SCHEDULES_FOR_A_BUG = 50
+
+
+@pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + SCHEDULES, SHARE))
+def test_what_was_promised_holds_after_every_schedule(first: int) -> None:
+    last = min(first + SHARE, FIRST_SEED + SCHEDULES)
+
+    failure = first_failure(range(first, last))
+
+    assert failure is None, str(failure)
+
+
+@pytest.mark.parametrize("seed", [3, 17])
+def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
+    assert play(seed).digest == play(seed).digest
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(name: str) -> None:
+    with planted(name) as actors:
+        failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1), actors)
+
+    assert failure is not None, f"{name} was not found in {SCHEDULES_FOR_A_BUG} schedules"
+    print(f"{name}: found by {failure}")
