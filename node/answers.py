@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,6 +18,8 @@ from store.queries import COLUMNS, Filter, history, listing
 from store.store import Store
 
 PAGE = 50
+INTEGER = 2**63 - 1
+"""The largest number that a listing compares."""
 ALIASES = {
     "execution": {"workflow": "parent", "state": "status"},
     "peer": {"state": "status"},
@@ -134,6 +136,8 @@ def _filter(kind: str, asked: dict[str, Any]) -> Filter:
         raise Rejected(
             "invalid_message", f"order is id, at, name, status or version, not {order}", at="/order"
         )
+    _check_equals(page.labels, "/labels")
+    _check_equals(rest, "")
     return Filter(
         kind=kind,
         columns=columns,
@@ -146,6 +150,20 @@ def _filter(kind: str, asked: dict[str, Any]) -> Filter:
         limit=page.limit,
         after=_place(page.cursor),
     )
+
+
+def _check_equals(asked: Mapping[str, Any], at: str) -> None:
+    """Refuse what no field can be equal to, or cannot be asked for."""
+    for name, value in asked.items():
+        here = f"{at}/{name}"
+        if '"' in name:
+            raise Rejected("invalid_message", "a name with a quotation mark cannot be asked for", at=here)
+        if isinstance(value, dict):
+            _check_equals(value, here)
+        elif (
+            not isinstance(value, str | int | float) or abs(value if isinstance(value, int) else 0) > INTEGER
+        ):
+            raise Rejected("invalid_message", "ask for a text, a number or a boolean", at=here)
 
 
 def _place(cursor: str) -> tuple[str | int, str] | None:

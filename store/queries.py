@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -34,6 +33,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Equal to, by one of COLUMNS."""
     labels: Mapping[str, str] = {}
     fields: Mapping[str, Any] = {}
+    """Texts, numbers and booleans, or mappings of such; no name has a quotation mark."""
     since: int | None = None
     until: int | None = None
     order: str = "id"
@@ -52,9 +52,9 @@ def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
         clauses.append(f"{column} = ?")
         values.append(value)
     for place, asked in (("labels", wanted.labels), ("fields", wanted.fields)):
-        for name, value in asked.items():
+        for path, value in _leaves(asked, "$"):
             clauses.append(f"json_extract({place}, ?) = ?")
-            values += ["$." + json.dumps(name), value if not isinstance(value, bool) else int(value)]
+            values += [path, value if not isinstance(value, bool) else int(value)]
     if wanted.since is not None:
         clauses.append("at >= ?")
         values.append(wanted.since)
@@ -62,6 +62,15 @@ def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
         clauses.append("at < ?")
         values.append(wanted.until)
     return clauses, values
+
+
+def _leaves(asked: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for name, value in asked.items():
+        below = f'{path}."{name}"'
+        if isinstance(value, Mapping):
+            yield from _leaves(value, below)
+        else:
+            yield below, value
 
 
 async def listing(store: Store, wanted: Filter) -> tuple[list[Found], list[tuple[str | int, str]]]:
