@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from messages.copies import copy_id
 from messages.envelope import Outcome, instant, micros, rfc3339
 from messages.subjects import is_token
 from node.engine import Engine
+from node.explain import ASK_SECONDS, AskPeer
 from store.queries import COLUMNS, Filter, history, listing
 from store.store import Store
 
@@ -49,26 +51,44 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Answers:
     """Answers the questions about the entities of one node."""
 
-    def __init__(self, engine: Engine, store: Store, actors: Sequence[Actor[Any, Any, Any]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        actors: Sequence[Actor[Any, Any, Any]],
+        ask_peer: AskPeer | None = None,
+    ) -> None:
         self._engine = engine
         self._store = store
         self._actors = {actor.kind: actor for actor in actors}
+        self._ask_peer = ask_peer
 
     async def answer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
-        """Return the JSON of the answer, or of a refusal."""
+        """Return the JSON of the answer, or of a refusal; what only a peer knows, it is asked for."""
+        return await self._reply((kind, id, query), body, now, self._ask_peer)
+
+    async def answer_peer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
+        """Return what a peer is told: of ourselves alone, and only what peers may ask."""
+        actor = self._actors.get(kind)
+        question = actor.questions.get(query) if actor is not None else None
+        if question is None or not question.peers_may_ask:
+            return refusal(kind, id, Rejected("not_granted", f"peers may not ask {query}"))
+        return await self._reply((kind, id, query), body, now, None)
+
+    async def _reply(
+        self, what: tuple[str, str, str], body: bytes, now: int, ask_peer: AskPeer | None
+    ) -> bytes:
+        kind, id, _ = what
         try:
-            return encode(await self._answer((kind, id, query), body, now))
+            return encode(await self._answer(what, body, now, ask_peer))
         except Rejected as no:
             return refusal(kind, id, no)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return refusal(kind, id, Rejected("invalid_message", str(error)))
 
-    async def peer_may_ask(self, kind: str, query: str) -> bool:
-        """Say whether a question is open to peers."""
-        actor = self._actors.get(kind)
-        return actor is not None and query in actor.questions and actor.questions[query].peers_may_ask
-
-    async def _answer(self, what: tuple[str, str, str], body: bytes, now: int) -> Any:
+    async def _answer(
+        self, what: tuple[str, str, str], body: bytes, now: int, ask_peer: AskPeer | None
+    ) -> Any:
         kind, id, query = what
         actor = self._actors.get(kind)
         if actor is None:
@@ -76,7 +96,10 @@ class Answers:
         asked = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         if query == "list" and not id:
             return await self._list(kind, asked)
-        kind, id = _whole(kind, id or str(asked.pop("id", "")))
+        id = id or str(asked.pop("id", ""))
+        if "/" in id and query in actor.questions and ask_peer is not None:
+            return await _ask_owner(ask_peer, actor, (id, query), asked)
+        kind, id = _whole(kind, id)
         actor = self._actors[kind]
         if query == "get":
             return await self._get(actor, id)
@@ -123,6 +146,19 @@ class Answers:
         if len(found) == wanted.limit:
             cursor = msgspec.json.encode(places[-1]).hex()
         return {"kind": kind, "items": items, "cursor": cursor}
+
+
+async def _ask_owner(
+    ask_peer: AskPeer, actor: Actor[Any, Any, Any], what: tuple[str, str], asked: dict[str, Any]
+) -> Any:
+    (owner, _, id), query = what[0].partition("/"), what[1]
+    if not actor.questions[query].peers_may_ask:
+        raise Rejected("not_granted", f"{owner} does not tell its peers {query}")
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            return await ask_peer(owner, actor.kind, id, query, asked)
+    except TimeoutError:
+        raise Rejected("unreachable", f"{owner} did not answer in {ASK_SECONDS:g} s; ask again") from None
 
 
 def _filter(kind: str, asked: dict[str, Any]) -> Filter:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Rejected
+from actors.actor import Actor
 from messages.base import Command, encode
 from messages.envelope import ACTOR, Address, Envelope, derive
 from messages.peer import (
@@ -23,7 +23,7 @@ from messages.peer import (
     To,
     Want,
 )
-from node.answers import Answers, refusal
+from node.answers import Answers
 from node.engine import Engine
 from node.intake import Intake
 from node.links import Known, Links
@@ -120,10 +120,8 @@ class Chores:
     async def _answer(self, id: str, body: bytes) -> None:
         task = msgspec.json.decode(body, type=AnswerTask)
         ask = task.ask
-        if await self._answers.peer_may_ask(ask.kind, ask.query):
-            reply = await self._answers.answer(ask.kind, ask.id, ask.query, bytes(ask.body), self._clock())
-        else:
-            reply = refusal(ask.kind, ask.id, Rejected("not_granted", f"peers may not ask {ask.query}"))
+        asked = (ask.kind, ask.id, ask.query, bytes(ask.body))
+        reply = await self._answers.answer_peer(*asked, self._clock())
         answer = Answer(question=ask.question, reply=msgspec.Raw(reply))
         await self._order((id, 0), task.peer, answer)
 

@@ -127,7 +127,7 @@ def _assemble(
         tls=settings.tls(),
     )
     meeting = Meeting(links, settings.advertise or url, intake.call, _scratch(home))
-    answers = Answers(engine, store, ACTORS)
+    answers = Answers(engine, store, ACTORS, questions.ask)
     streams = stream_settings(home.node, ACTORS)
     parts = Parts(
         name=home.node,
