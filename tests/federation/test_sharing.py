@@ -1,0 +1,427 @@
+"""Shared workspaces carry copies to peers, who may propose, fork, and never forward."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from messages.copies import copy_id
+from tests.federation.stage import copied, dropped, executions, fresh, offer, planned, slots, workflow
+from tests.nodes import Operator
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KINDS = ("shared_workspace", "workspace", "workflow")
+
+
+async def shared(node: Operator, *peers: str, workflow: str, **more: Any) -> str:
+    """Share a workflow and its workspace with peers, and return the id of the shared workspace."""
+    id = fresh("team")
+    said = {
+        "name": id,
+        "peers": list(peers),
+        "workspaces": [f"{workflow}_ws"],
+        "workflows": [workflow],
+        **more,
+    }
+    await node.done("shared_workspace", id, "save", **said)
+    return id
+
+
+async def drawn(node: Operator, **more: Any) -> str:
+    """Save a workflow that is not planned, wait for its workspace, and return its id."""
+    id = fresh("wf")
+    await node.done("workflow", id, "save", **{"name": id, **more})
+    await node.event("workspace.followed", f"{id}_ws")
+    return id
+
+
+async def given(node: Operator, reader: Operator, **more: Any) -> tuple[str, str]:
+    """Share a workflow with one peer that has stored all of it; return the ids of both."""
+    id = await drawn(node)
+    team = await shared(node, reader.node, workflow=id, **more)
+    for kind, one in zip(KINDS, (team, f"{id}_ws", id), strict=True):
+        await copied(reader, node, kind, one)
+    return id, team
+
+
+async def test_saving_a_shared_workspace_sets_and_clears_where_its_members_are(lab: Operator) -> None:
+    id = await drawn(lab)
+
+    team = await shared(lab, workflow=id)
+    await lab.event("workspace.joined", f"{id}_ws")
+    await lab.event("workflow.joined", id)
+    inside = [
+        (await lab.ask(kind, "get", one))["shared"]
+        for kind, one in (("workspace", f"{id}_ws"), ("workflow", id))
+    ]
+    await lab.done("shared_workspace", team, "save", name=team)
+    await lab.event("workspace.left", f"{id}_ws")
+    await lab.event("workflow.left", id)
+
+    assert inside == [team, [team]]
+    assert not (await lab.ask("workspace", "get", f"{id}_ws"))["shared"]
+    assert (await lab.ask("workflow", "get", id))["shared"] == []
+
+
+async def test_deleting_a_shared_workspace_clears_where_its_members_are(lab: Operator) -> None:
+    id = await drawn(lab)
+    team = await shared(lab, workflow=id)
+    await lab.event("workspace.joined", f"{id}_ws")
+
+    await lab.done("shared_workspace", team, "delete")
+
+    await lab.event("workspace.left", f"{id}_ws")
+    await lab.event("workflow.left", id)
+    assert not (await lab.ask("workspace", "get", f"{id}_ws"))["shared"]
+
+
+async def test_a_workflow_is_in_many_shared_workspaces(lab: Operator) -> None:
+    id = await drawn(lab)
+    first, second = fresh("team"), fresh("team")
+
+    for team in (first, second):
+        await lab.done("shared_workspace", team, "save", name=team, workflows=[id])
+        await lab.event("workflow.joined", id, shared_workspace=team)
+
+    assert (await lab.ask("workflow", "get", id))["shared"] == sorted([first, second])
+
+
+async def test_a_workspace_that_is_in_another_one_is_refused_and_nothing_changes(lab: Operator) -> None:
+    id = await drawn(lab)
+    first, second = await shared(lab, workflow=id), fresh("team")
+    await lab.event("workspace.joined", f"{id}_ws")
+
+    refused = await lab.call(
+        "shared_workspace", second, "save", name=second, workspaces=[f"{id}_ws"], workflows=[id]
+    )
+
+    assert (refused["code"], refused["extra"]["shared"]) == ("workspace_shared_elsewhere", first)
+    assert (await lab.ask("shared_workspace", "get", second))["code"] == "not_found"
+    assert (await lab.ask("workspace", "get", f"{id}_ws"))["shared"] == first
+    assert (await lab.ask("workflow", "get", id))["shared"] == [first]
+
+
+async def test_two_that_want_one_workspace_at_the_same_time_get_it_once(lab: Operator) -> None:
+    id, teams = await drawn(lab), [fresh("team"), fresh("team")]
+
+    said = [lab.call("shared_workspace", team, "save", name=team, workspaces=[f"{id}_ws"]) for team in teams]
+    outcomes = await asyncio.gather(*said)
+
+    if {outcome["status"] for outcome in outcomes} == {"done"}:
+        await lab.event("shared_workspace.refused", kind="workspace", code="workspace_shared_elsewhere")
+    owners = [team for team in teams if await _members(lab, team) == [f"{id}_ws"]]
+    assert owners == [(await lab.ask("workspace", "get", f"{id}_ws"))["shared"]]
+
+
+async def _members(node: Operator, team: str) -> Any:
+    return (await node.ask("shared_workspace", "get", team)).get("workspaces")
+
+
+UNKNOWN = {
+    "a_peer_we_have_not_met": ({"peers": ["stranger"]}, "unknown_peer", "/peers/0"),
+    "a_workspace_that_is_not_there": ({"workspaces": ["nowhere"]}, "not_found", "/workspaces/0"),
+    "a_workflow_that_is_not_there": ({"workflows": ["nowhere"]}, "not_found", "/workflows/0"),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+async def test_a_shared_workspace_is_refused_with(lab: Operator, what: str) -> None:
+    fields, code, place = UNKNOWN[what]
+    id = fresh("team")
+
+    refused = await lab.call("shared_workspace", id, "save", name=id, **fields)
+
+    assert (refused["code"], refused["at"]) == (code, place)
+    assert (await lab.ask("shared_workspace", "get", id))["code"] == "not_found"
+
+
+async def test_each_peer_gets_all_of_it_as_copies_with_owner_and_generation(
+    lab: Operator, centre: Operator, observatory: Operator
+) -> None:
+    id = await drawn(lab, description="storms")
+
+    team = await shared(lab, "lab", "centre", "observatory", workflow=id)
+
+    for reader in (centre, observatory):
+        for kind, one in zip(KINDS, (team, f"{id}_ws", id), strict=True):
+            stored = await copied(reader, lab, kind, one)
+            assert (stored["owner"], stored["generation"], stored["can"]) == ("lab", 1, ["read"])
+            assert [item["id"] for item in await reader.items(kind, name=stored["name"])] == [f"lab/{one}"]
+        assert (await reader.ask("workflow", "get", f"lab/{id}"))["description"] == "storms"
+    assert await lab.items("copy") == []
+
+
+async def test_ourselves_in_the_list_of_peers_are_left_out(lab: Operator) -> None:
+    id = await drawn(lab)
+
+    team = await shared(lab, "lab", workflow=id)
+
+    assert (await lab.ask("shared_workspace", "get", team))["peers"] == []
+
+
+async def test_a_peer_that_is_removed_from_the_list_loses_its_copies(
+    lab: Operator, centre: Operator, observatory: Operator
+) -> None:
+    id, team = await given(lab, centre)
+    fields = {"name": team, "workspaces": [f"{id}_ws"], "workflows": [id]}
+
+    await lab.done("shared_workspace", team, "save", peers=["observatory"], **fields)
+
+    for kind, one in zip(KINDS, (team, f"{id}_ws", id), strict=True):
+        await dropped(centre, lab, kind, one)
+        await copied(observatory, lab, kind, one)
+        assert (await centre.ask(kind, "get", f"lab/{one}"))["code"] == "not_found"
+
+
+async def test_a_member_that_is_taken_out_loses_its_copies_alone(lab: Operator, centre: Operator) -> None:
+    id, team = await given(lab, centre)
+
+    await lab.done("shared_workspace", team, "save", name=team, peers=["centre"], workspaces=[f"{id}_ws"])
+
+    await dropped(centre, lab, "workflow", id)
+    assert (await centre.ask("workspace", "get", f"lab/{id}_ws"))["owner"] == "lab"
+
+
+async def test_deleting_it_removes_every_copy(lab: Operator, centre: Operator) -> None:
+    id, team = await given(lab, centre)
+
+    await lab.done("shared_workspace", team, "delete")
+
+    for kind, one in zip(KINDS, (team, f"{id}_ws", id), strict=True):
+        await dropped(centre, lab, kind, one)
+        assert one not in str(await centre.items(kind, owner="lab"))
+
+
+async def test_a_copy_that_is_shared_by_two_teams_stays_until_the_last_ends(
+    lab: Operator, centre: Operator
+) -> None:
+    id, team = await given(lab, centre)
+    second = fresh("team")
+    await lab.done("shared_workspace", second, "save", name=second, peers=["centre"], workflows=[id])
+    await lab.event("workflow.joined", id, shared_workspace=second)
+
+    await lab.done("shared_workspace", team, "delete")
+    await dropped(centre, lab, "workspace", f"{id}_ws")
+    await lab.event("workflow.left", id, shared_workspace=team)
+    held = await centre.ask("workflow", "get", f"lab/{id}")
+    await lab.done("shared_workspace", second, "delete")
+
+    assert held["owner"] == "lab"
+    await dropped(centre, lab, "workflow", id)
+
+
+async def test_a_save_goes_to_every_peer_of_every_team(
+    lab: Operator, centre: Operator, observatory: Operator
+) -> None:
+    id, _ = await given(lab, centre)
+    second = fresh("team")
+    await lab.done("shared_workspace", second, "save", name=second, peers=["observatory"], workflows=[id])
+
+    await lab.done("workflow", id, "save", name=f"{id} new", description="second")
+
+    for reader in (centre, observatory):
+        stored = await copied(reader, lab, "workflow", id, generation=2)
+        assert stored["body"]["description"] == "second"
+    renamed = await copied(centre, lab, "workspace", f"{id}_ws", generation=2)
+    assert renamed["name"] == f"{id} new_workspace"
+
+
+async def test_a_change_is_one_event_at_the_receiver(lab: Operator, centre: Operator) -> None:
+    id, _ = await given(lab, centre)
+
+    await lab.done("workflow", id, "save", name=id, description="second")
+
+    await copied(centre, lab, "workflow", id, generation=2)
+    history = (await centre.ask("copy", "history", copy_id("lab", "workflow", id)))["events"]
+    assert {event["type"] for event in history} == {"copy.stored"}
+
+
+async def test_a_delete_goes_to_every_peer_and_out_of_every_team(lab: Operator, centre: Operator) -> None:
+    id, team = await given(lab, centre)
+
+    await lab.done("workflow", id, "delete")
+
+    await dropped(centre, lab, "workflow", id)
+    await dropped(centre, lab, "workspace", f"{id}_ws")
+    await lab.event("shared_workspace.forgotten", team, kind="workspace")
+    await copied(centre, lab, "shared_workspace", team, generation=3)
+    left = await lab.ask("shared_workspace", "get", team)
+    assert (left["workflows"], left["workspaces"]) == ([], [])
+
+
+async def test_a_workspace_by_hand_is_shared_likewise(lab: Operator, centre: Operator) -> None:
+    id, team = fresh("ws"), fresh("team")
+    await lab.done("workspace", id, "save", name=id)
+    await lab.done("shared_workspace", team, "save", name=team, peers=["centre"], workspaces=[id])
+    await copied(centre, lab, "workspace", id, generation=1)
+
+    await lab.done("workspace", id, "save", name=id, resources={"data": ["grib"]})
+    changed = await copied(centre, lab, "workspace", id, generation=2)
+    await lab.done("workspace", id, "delete")
+
+    assert changed["body"]["resources"] == {"data": ["grib"]}
+    await dropped(centre, lab, "workspace", id)
+
+
+async def test_a_receiver_never_forwards_what_it_received(
+    lab: Operator, centre: Operator, observatory: Operator
+) -> None:
+    id, _ = await given(lab, centre)
+    team = fresh("team")
+
+    refused = await centre.call(
+        "shared_workspace", team, "save", name=team, peers=["observatory"], workflows=[f"lab/{id}"]
+    )
+    said = {"name": team, "peers": ["observatory"], "workflows": [copy_id("lab", "workflow", id)]}
+    as_copy = await centre.call("shared_workspace", team, "save", **said)
+    marker = await offer(lab, observatory)
+
+    assert (refused["code"], as_copy["code"]) == ("invalid_message", "not_found")
+    assert (await observatory.ask("workflow", "get", f"lab/{id}"))["code"] == "not_found", marker
+
+
+async def test_a_peer_with_write_proposes_and_the_owner_applies(lab: Operator, centre: Operator) -> None:
+    id, _ = await given(lab, centre, rules=[{"peer": "centre", "can": ["read", "write"]}])
+    copy = copy_id("lab", "workflow", id)
+
+    await centre.done("copy", copy, "propose", body={"name": id, "description": "by the centre"})
+
+    await copied(centre, lab, "workflow", id, generation=2)
+    assert (await lab.ask("workflow", "get", id))["description"] == "by the centre"
+    (_, change) = [
+        event
+        for event in (await lab.ask("workflow", "history", id))["events"]
+        if event["type"] == "workflow.saved"
+    ]
+    assert change["sender"] == "peer/centre"
+
+
+async def test_a_proposal_on_an_old_version_is_a_conflict_with_the_current_one(
+    lab: Operator, centre: Operator
+) -> None:
+    id, _ = await given(lab, centre, rules=[{"peer": "centre", "can": ["read", "write"]}])
+    copy = copy_id("lab", "workflow", id)
+    await lab.done("workflow", id, "save", name=id, description="meanwhile")
+    await copied(centre, lab, "workflow", id, generation=2)
+
+    await centre.done("copy", copy, "propose", body={"name": id, "description": "late"}, generation=1)
+
+    told = await centre.event("copy.proposal_refused", copy)
+    assert (told["code"], told["generation"], told["stored"]) == ("version_conflict", 1, 2)
+    assert (await lab.ask("workflow", "get", id))["description"] == "meanwhile"
+
+
+async def test_a_peer_that_may_only_read_does_not_write(lab: Operator, centre: Operator) -> None:
+    id, _ = await given(lab, centre)
+
+    refused = await centre.call("copy", copy_id("lab", "workflow", id), "propose", body={"name": "theirs"})
+
+    assert refused["code"] == "not_granted"
+    assert (await lab.ask("workflow", "get", id))["name"] == id
+
+
+async def test_a_right_that_was_withdrawn_meanwhile_is_refused_by_the_owner(
+    lab: Operator, centre: Operator
+) -> None:
+    id, team = await given(lab, centre, rules=[{"peer": "centre", "can": ["write"]}])
+    copy = copy_id("lab", "workflow", id)
+    await centre.done("peer", "lab", "pause")
+    fields = {"name": team, "peers": ["centre"], "workspaces": [f"{id}_ws"], "workflows": [id]}
+    await lab.done("shared_workspace", team, "save", **fields)
+    await lab.event("workflow.joined", id, shared_generation=2)
+
+    await centre.done("copy", copy, "propose", body={"name": "theirs"})
+    await lab.event("workflow.rejected", id, code="not_granted")
+    await centre.done("peer", "lab", "resume")
+
+    await centre.event("copy.proposal_refused", copy, code="not_granted")
+    assert (await lab.ask("workflow", "get", id))["name"] == id
+
+
+async def test_what_a_peer_proposes_obeys_the_rules_of_the_owner(lab: Operator, centre: Operator) -> None:
+    id, _ = await given(lab, centre, rules=[{"peer": "centre", "can": ["write"]}])
+    taken, copy = await drawn(lab), copy_id("lab", "workflow", id)
+
+    await centre.done("copy", copy, "propose", body={"name": taken})
+    await centre.event("copy.proposal_refused", copy, code="already_exists")
+    await centre.done("copy", copy, "propose", body={"nonsense": 1})
+
+    await centre.event("copy.proposal_refused", copy, code="invalid_message")
+    assert (await lab.ask("workflow", "get", id))["name"] == id
+
+
+async def test_a_copy_does_not_plan(lab: Operator, centre: Operator, observatory: Operator) -> None:
+    near = await offer(centre, lab, observatory)
+    id = await planned(lab, f"centre/{near}")
+
+    await shared(lab, "observatory", workflow=id)
+
+    await copied(observatory, lab, "workflow", id)
+    assert await executions(observatory, id) == []
+    assert {slot["node"] for slot in await slots(centre, near)} == {"lab"}
+
+
+async def test_a_fork_of_a_copy_is_an_own_workflow_that_plans_when_it_is_told(
+    lab: Operator, centre: Operator, observatory: Operator
+) -> None:
+    near = await offer(centre, lab, observatory, capacity=2)
+    id, into = await planned(lab, f"centre/{near}"), fresh("fork")
+    await shared(lab, "observatory", workflow=id)
+    await copied(observatory, lab, "workflow", id)
+
+    await observatory.done("copy", copy_id("lab", "workflow", id), "fork", into=into, name=into)
+    await observatory.event("workflow.saved", into)
+    own = await observatory.ask("workflow", "get", into)
+    await observatory.done("workflow", into, "save", **workflow(into, f"centre/{near}"))
+
+    assert (own["schedule_active"], own["shared"], own["plan"]) == (False, [], "none")
+    await observatory.becomes(lambda: executions(observatory, into), lambda found: len(found) == 2)
+    assert (await lab.ask("workflow", "get", into))["code"] == "not_found"
+
+
+async def test_public_resources_of_peers_stand_in_the_catalogue_with_filters(
+    lab: Operator, centre: Operator
+) -> None:
+    id, private = fresh("grib"), fresh("secret")
+    fields = {"type": "data", "attributes": {"format": id}, "labels": {"team": id}}
+    await centre.done("resource", private, "save", name=private, public=False, **fields)
+
+    await centre.done("resource", id, "save", name=id, public=True, **fields)
+
+    await copied(lab, centre, "resource", id)
+    for asked in ({"type": "data", "name": id}, {"owner": "centre", "name": id}, {"labels": {"team": id}}):
+        assert [item["id"] for item in await lab.items("resource", **asked)] == [f"centre/{id}"]
+
+
+async def test_the_catalogue_is_filtered_by_attribute(lab: Operator, centre: Operator) -> None:
+    id = fresh("grib")
+
+    await centre.done("resource", id, "save", name=id, type="data", public=True, attributes={"format": id})
+
+    await copied(lab, centre, "resource", id)
+    assert [item["id"] for item in await lab.items("resource", attributes={"format": id})] == [f"centre/{id}"]
+
+
+@pytest.mark.parametrize("how", ["private", "deleted"])
+async def test_a_resource_leaves_the_catalogues_when_it_is(lab: Operator, centre: Operator, how: str) -> None:
+    id = await offer(centre, lab)
+
+    if how == "deleted":
+        await centre.done("resource", id, "delete")
+    else:
+        await centre.done("resource", id, "save", name=id, type="compute", capacity=1)
+
+    await dropped(lab, centre, "resource", id)
+    assert (await lab.ask("resource", "get", f"centre/{id}"))["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attributes": {'a"b': 1}}, {"attributes": ["x"]}, {"public": None}, {"size": 2**70}]
+)
+async def test_a_filter_that_nothing_can_be_equal_to_is_refused(lab: Operator, wrong: dict[str, Any]) -> None:
+    told = await lab.ask("resource", "list", **wrong)
+
+    assert told["code"] == "invalid_message"
