@@ -71,7 +71,7 @@ def no_confirmation_is_late(seen: Seen) -> Iterator[str]:
             held: dict[tuple[str, str, int], datetime] = {}
             for row in rows:
                 event = decode_event(seen.actors["booking"], row.type, row.body)
-                if isinstance(event, Held):
+                if isinstance(event, Held) and sight.inbox[row.message].verb == "hold":
                     held[event.node, event.workflow, event.generation] = event.until
                 elif isinstance(event, HoldExpired):
                     held.pop((event.node, event.workflow, event.generation), None)

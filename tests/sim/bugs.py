@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -187,8 +188,8 @@ def a_late_confirm_is_accepted(_patch: pytest.MonkeyPatch) -> Actors:
             one = state.requesters.get(f"{turn.origin}/{command.workflow}")
             is_late = one is not None and one.pending is None and one.generation < command.generation
             if before is not None and is_late:
-                said = posting.evolve(state, before)
-                return [before, *decide(said, command, turn)]
+                again = msgspec.structs.replace(before, until=turn.at + timedelta(days=1))
+                return [again, *decide(posting.evolve(state, again), command, turn)]
         events = decide(state, command, turn)
         for event in events:
             if isinstance(event, Held):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import json
 
 from messages.copies import copy_id
+from messages.copy_events import Dropped, Stored
 from messages.envelope import instant, micros
 from messages.peer_events import Received, Refused
 from node.trail import CMD, EVT
@@ -153,6 +154,19 @@ def _differs(seen: Seen, way: tuple[Sight, str], key: tuple[str, str], held: obj
             yield f"{place}: has another content than the owner's"
 
 
+def copies_never_grow_younger(seen: Seen) -> Iterator[str]:
+    """What an owner said earlier never replaces what it said later."""
+    for sight in seen.nodes.values():
+        ages: dict[str, tuple[int, int]] = {}
+        for row in sight.journal:
+            if row.type in ("copy.stored", "copy.dropped"):
+                event = json.decode(row.body, type=Stored | Dropped)
+                age = (event.generation, event.version)
+                if age < ages.get(row.id, (0, 0)):
+                    yield f"{sight.name}: the copy {row.id} became {age} after {ages[row.id]}"
+                ages[row.id] = age
+
+
 def copies_vanish_by_their_owner_only(seen: Seen) -> Iterator[str]:
     """An update is never seen as a deletion: a copy that is dropped is dropped by a word of its owner."""
     for sight in seen.nodes.values():
@@ -190,6 +204,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     peers_are_heard_in_order,
     alarms_are_set_and_rung,
     copies_converge,
+    copies_never_grow_younger,
     copies_vanish_by_their_owner_only,
     nothing_is_overdue,
     snapshots_are_the_journal,
