@@ -19,7 +19,7 @@ from bus.streams import StreamSettings
 from bus.tasks import Crew, Report
 from messages import subjects
 
-BUFFER = 512
+BUFFER = 2048
 """How many messages a consumer asks for at a time."""
 _REFUSED = "authorization violation"
 
@@ -95,14 +95,25 @@ class Bus:
         durable: str,
         *,
         buffer: int = BUFFER,
+        is_only_reader: bool = False,
         on_delivery: Callable[[Delivery], None],
     ) -> Consumer:
-        """Deliver what a durable consumer has; returns when it was asked for the first time."""
+        """Deliver what a durable consumer has; returns when it was asked for the first time.
+
+        The only reader gets all again that was not acknowledged, in order; after a cut it waits for
+        ``rewind``.
+        """
         consumer = Consumer(self._client, (stream, durable), buffer, on_delivery, self._crew.start)
-        await consumer.start()
+        await (consumer.rewind() if is_only_reader else consumer.start())
         self._consumers.append(consumer)
         self._crew.start(consumer.watch())
         return consumer
+
+    async def rewind(self) -> None:
+        """Let the only readers go on after a cut: the streams are known to be there."""
+        for consumer in self._consumers:
+            if consumer.is_rewound:
+                await consumer.rewind()
 
     async def serve_calls(self, node: str, handler: Handler) -> Served:
         """Answer ``covey.<node>.call.>``; handlers run side by side."""
@@ -242,11 +253,14 @@ class Bus:
     async def _disconnected(self) -> None:
         self._connected.clear()
         self._publisher.forget()
+        for consumer in self._consumers:
+            consumer.is_held = consumer.is_rewound
 
     async def _reconnected(self) -> None:
         self._connected.set()
         for consumer in self._consumers:
-            await consumer.pull_again()
+            if not consumer.is_held:
+                await consumer.pull_again()
         self.on_reconnect()
 
     async def _ended(self) -> None:

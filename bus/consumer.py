@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from bus import api
 from bus.frames import Acknowledgements, Start
 from bus.streams import NANOSECONDS
 
@@ -21,6 +22,7 @@ HEARTBEATS_MISSED_MAX = 2
 MICROSECOND_NANOSECONDS = 1000
 
 _NEXT = "$JS.API.CONSUMER.MSG.NEXT"
+_RESET = "CONSUMER.RESET"
 _STATUS = "Status"
 _EXPIRED = "408"
 _HEARTBEAT = "100"
@@ -84,6 +86,10 @@ class Consumer:
         self._inbox = ""
         self._heard = 0.0
         self._is_faulty = False
+        self.is_rewound = False
+        """Whether this reader is the only one, which has all delivered again whenever it begins anew."""
+        self.is_held = False
+        """Whether it hears nothing until it is rewound."""
         self.name = f"{stream}/{consumer}"
         self.stalls = 0
         """How many times the server fell silent and was asked again."""
@@ -111,6 +117,18 @@ class Consumer:
 
     stop = pause
 
+    async def rewind(self) -> None:
+        """Begin behind the last message before which all are acknowledged; raises what ``api.ask`` does.
+
+        What was in hand when we or the server died would come back in 30 s, behind what came after it.
+        """
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.unsubscribe()  # ends our old request: nobody listens to its answers
+        await api.ask(self._client, f"{_RESET}.{self.name.replace('/', '.')}")
+        self.is_rewound, self.is_held = True, False
+        await self.start()
+
     async def pull_again(self) -> None:
         """Ask anew: requests die silently with the connection."""
         self._outstanding = 0
@@ -124,13 +142,15 @@ class Consumer:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             silence = clock() - self._heard
             is_silent = silence > HEARTBEAT_SECONDS * HEARTBEATS_MISSED_MAX or self._is_faulty
-            if self._subscription is None or not self._client.is_connected or not is_silent:
+            if self._subscription is None or self.is_held or not self._client.is_connected or not is_silent:
                 continue
             self.stalls += 1
             self._is_faulty = False
             await self.pull_again()
 
     async def _on_message(self, message: Msg) -> None:
+        if self.is_held:
+            return
         self._heard = asyncio.get_running_loop().time()
         if message.headers and _STATUS in message.headers and not message.reply.startswith("$JS.ACK."):
             await self._on_status(message.headers)

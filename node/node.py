@@ -148,6 +148,7 @@ class Node:
             try:
                 await parts.bus.ensure(self.streams)
                 await self.heal()
+                await parts.bus.rewind()
                 return
             except Exception as error:
                 report(error)
@@ -162,13 +163,15 @@ class Node:
     async def _consume(self, group: asyncio.TaskGroup) -> None:
         bus = self._parts.bus
         for actor in self._parts.actors:
-            self._consumers.append(await bus.consume(COMMANDS, actor.kind, on_delivery=self._command))
+            consumer = await bus.consume(COMMANDS, actor.kind, is_only_reader=True, on_delivery=self._command)
+            self._consumers.append(consumer)
         for queue in QUEUES:
 
             def take(delivery: Delivery, queue: str = queue) -> None:
                 self._tasks.append(group.create_task(self._task(queue, delivery)))
 
-            self._consumers.append(await bus.consume(TASKS, queue, buffer=16, on_delivery=take))
+            consumer = await bus.consume(TASKS, queue, buffer=16, is_only_reader=True, on_delivery=take)
+            self._consumers.append(consumer)
 
     def _command(self, delivery: Delivery) -> None:
         arrival = (derive(self._epoch, delivery.sequence), delivery.at, delivery.attempts)
