@@ -1,0 +1,124 @@
+"""A real node in a process of its own, which a test may kill and start again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bus.connection import Bus, connect
+from bus.publisher import Outbound, PublishFailed
+from node.fault import VARIABLE
+
+NODE = "acme"
+SECONDS = 20.0
+"""How long anything here may take: less than the broker waits before it delivers a message again."""
+AGAIN_SECONDS = 0.02
+"""How long a client waits before it publishes again what was not acknowledged."""
+COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "up", "--json", "--node", NODE)
+
+
+class NodeProcess:
+    """One life of ``covey up`` after the other, on one data directory."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process of the present life."""
+        return self._running.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the present life goes on."""
+        return self._running.returncode is None
+
+    @property
+    def nats_pid(self) -> int:
+        """The process of its server; another one after each restart."""
+        return int((self.data / "nats" / "nats.pid").read_text())
+
+    @property
+    def url(self) -> str:
+        """Where its server listens; the same in all its lives."""
+        return f"nats://127.0.0.1:{(self.data / 'nats' / 'port').read_text()}"
+
+    @property
+    def errors(self) -> str:
+        """What all its lives wrote to stderr."""
+        return (self.data.parent / "stderr").read_text()
+
+    @property
+    def _running(self) -> Process:
+        assert self._process is not None
+        return self._process
+
+    async def start(self, die_at: str = "") -> bool:
+        """Start the node; say whether it became ready, rather than died at the point before."""
+        environment = os.environ | {VARIABLE: die_at}
+        with (self.data.parent / "stderr").open("a") as errors:
+            self._process = await asyncio.create_subprocess_exec(
+                *COMMAND,
+                "--data",
+                str(self.data),
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=errors,
+                env=environment,
+                cwd=Path(__file__).parents[2],
+            )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            is_ready = bool(await self._process.stdout.readline())
+        assert is_ready or die_at, self.errors
+        return is_ready
+
+    async def until_killed(self) -> None:
+        """Return when the node has died of SIGKILL, and of nothing else."""
+        async with asyncio.timeout(SECONDS):
+            assert await self._running.wait() == -signal.SIGKILL, self.errors
+
+    async def stop(self) -> None:
+        """Let it end as an operator would; it has finished its work then."""
+        self._running.terminate()
+        async with asyncio.timeout(SECONDS):
+            assert await self._running.wait() == 0, self.errors
+
+    def kill(self) -> None:
+        """End it at once, if it still runs."""
+        if self._process is not None and self.is_alive:
+            self._process.kill()
+
+    async def operator(self) -> Bus:
+        """Connect as its operator, and stay connected over its lives."""
+        return await connect(self.url, name="operator", seed_path=self.data / "keys" / "operator.seed")
+
+
+@asynccontextmanager
+async def node_process(directory: Path) -> AsyncIterator[NodeProcess]:
+    """Have a node that is started by the test, and ends with it."""
+    node = NodeProcess(directory / NODE)
+    try:
+        yield node
+    finally:
+        node.kill()
+
+
+async def publish(bus: Bus, messages: Sequence[Outbound]) -> None:
+    """Publish until the broker has acknowledged everything, as any client does: again, with the same ids."""
+    missing = list(messages)
+    async with asyncio.timeout(SECONDS):
+        while missing:
+            try:
+                await bus.publish(missing)
+                return
+            except PublishFailed as failed:
+                missing = [missing[place] for place in failed.missing]
+                await asyncio.sleep(AGAIN_SECONDS)
