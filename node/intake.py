@@ -14,7 +14,7 @@ from node.engine import Engine
 from node.handle import Result
 from store.step import Outgoing
 
-BATCH = 256
+BATCH = 1024
 WAITING_MAX = 100_000
 """What may wait in memory; the bound of what consumers deliver unacknowledged keeps it far below."""
 NOTE_SECONDS = 0.05

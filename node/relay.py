@@ -14,7 +14,7 @@ from messages import subjects
 from store.step import Outgoing
 from store.store import Store
 
-BATCH = 500
+BATCH = 1000
 QUEUE_MAX = 20_000
 """What waits in memory; the rest waits in the store alone."""
 RETRY_SECONDS_FIRST = 0.05

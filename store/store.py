@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import aiosqlite
 
+from store.bulk import insert, update_sent
 from store.step import Found, Listed, Memory, Outgoing, Past, Recorded, Step
 
 Result = TypeVar("Result")
@@ -22,10 +23,10 @@ def _nothing(_point: str) -> None:
 
 
 # an update touches only the indexes of what has changed
-_SHOW = (
-    "INSERT INTO entity VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in LISTED_COLUMNS.split(", "))
+_SHOW = "ON CONFLICT (kind, id) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}" for column in LISTED_COLUMNS.split(", ")
 )
+# a longer id, or the broker would take the repeat for a duplicate
 _SAY_AGAIN = "UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?"
 
 
@@ -167,7 +168,7 @@ def _transact(
     try:
         reach("begun")
         _write(db, steps)
-        db.executemany("UPDATE outbox SET sent = ?2 WHERE position = ?1", sent)
+        update_sent(db, sent)
         reach("written")
         reach("before_commit")
     except sqlite3.IntegrityError as error:
@@ -180,31 +181,29 @@ def _transact(
 
 
 def _write(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
-    many = db.executemany
-    many("INSERT INTO inbox VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", [_inbox_row(step) for step in steps])
-    many("INSERT INTO journal VALUES (NULL, ?,?,?,?,?,?,?,?,?,?)", _journal_rows(steps))
-    many(_SHOW, _entity_rows(steps))
-    many("INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?)", _snapshot_rows(steps))
-    many("DELETE FROM alarm WHERE kind = ? AND id = ? AND name = ?", _alarm_rows(steps, None))
-    many("INSERT OR REPLACE INTO alarm VALUES (?,?,?,?)", _alarm_rows(steps, int))
-    many("INSERT INTO outbox VALUES (?,?,?,?,?,?,?, NULL, ?)", _outbox_rows(steps))
-    for step in steps:
-        many("DELETE FROM outbox WHERE lane = ? AND number <= ?", step.acknowledged)
-        # a longer id, or the broker would take the repeat for a duplicate
-        many(_SAY_AGAIN, step.repeat)
-    many("INSERT INTO deadletter VALUES (NULL, ?,?,?,?,?,?,?,?,'dead',?)", _dead_rows(steps))
+    insert(db, "INSERT INTO inbox", [_inbox_row(step) for step in steps])
+    insert(db, "INSERT INTO journal", _journal_rows(steps))
+    insert(db, "INSERT INTO entity", _entity_rows(steps), _SHOW)
+    insert(db, "INSERT OR REPLACE INTO snapshot", _snapshot_rows(steps))
+    db.executemany("DELETE FROM alarm WHERE kind = ? AND id = ? AND name = ?", _alarm_rows(steps, None))
+    insert(db, "INSERT OR REPLACE INTO alarm", _alarm_rows(steps, int))
+    insert(db, "INSERT INTO outbox", _outbox_rows(steps))
+    acknowledged = [lane for step in steps for lane in step.acknowledged]
+    db.executemany("DELETE FROM outbox WHERE lane = ? AND number <= ?", acknowledged)
+    db.executemany(_SAY_AGAIN, [lane for step in steps for lane in step.repeat])
+    insert(db, "INSERT INTO deadletter", _dead_rows(steps))
 
 
 def _inbox_row(step: Step) -> tuple[object, ...]:
     done = step.handled
     who = (done.kind, done.entity, done.verb, done.cause, done.correlation, done.sender, done.at)
-    return (done.id, done.digest, done.outcome, *who)
+    return (None, done.id, done.digest, done.outcome, *who)
 
 
 def _journal_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
     return [
         (
-            *(step.handled.kind, step.handled.entity, event.version, event.type, event.body),
+            *(None, step.handled.kind, step.handled.entity, event.version, event.type, event.body),
             *(step.handled.id, step.handled.cause, step.handled.correlation),
             *(step.handled.sender, step.handled.at),
         )
@@ -242,7 +241,7 @@ def _alarm_rows(steps: Sequence[Step], sort: type[int] | None) -> list[tuple[obj
 
 def _outbox_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
     return [
-        (out.position, out.lane, out.subject, out.message, out.headers, out.body, out.number, out.at)
+        (out.position, out.lane, out.subject, out.message, out.headers, out.body, out.number, None, out.at)
         for step in steps
         for out in step.outgoing
     ]
@@ -252,8 +251,8 @@ def _dead_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
     dead = [step.dead for step in steps if step.dead]
     return [
         (
-            *(one.message, one.subject, one.headers, one.body, one.code, one.reason),
-            *(one.traceback, one.attempts, one.at),
+            *(None, one.message, one.subject, one.headers, one.body, one.code, one.reason),
+            *(one.traceback, one.attempts, "dead", one.at),
         )
         for one in dead
     ]
