@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 5.0
 GONE_SECONDS = 1.0
 """How long to look for a node whose process is not of this machine, or no more."""
 ENDPOINT = "endpoint.json"
+CREDENTIALS, AUTHORITY = "COVEY_CREDS", "COVEY_TLS_CA"
+"""What ``covey up`` was told of a NATS that is not the node's own, for every other verb."""
 
 
 class Client:
@@ -55,8 +58,11 @@ class Client:
 
     async def ask(self, kind: str, query: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask a kind, or by ``id`` in the body one entity or copy (``owner/id``); raises Failed."""
+        body = body or {}
+        if kind != "node" and "id" in body:
+            body = body | {"id": body["id"].removeprefix(f"{self.node}/")}
         try:
-            reply = await self._request(subjects.ask(self.node, kind, query), encode(body or {}), {})
+            reply = await self._request(subjects.ask(self.node, kind, query), encode(body), {})
         except TimeoutError:
             raise Failed(f"no answer within {self._seconds:g} s; ask again with a longer --timeout") from None
         answer = msgspec.json.decode(reply, type=dict[str, Any])
@@ -102,11 +108,14 @@ async def connected(data: Path, seconds: float) -> AsyncIterator[Client]:
     """Connect to the node of a data directory; raises Mistake when none runs."""
     endpoint = read_endpoint(data)
     seed = Path(endpoint.nkey_seed_file) if endpoint.nkey_seed_file else None
+    credentials = os.environ.get(CREDENTIALS)
     try:
         bus = await connect(
             endpoint.nats_url,
             name="covey-cli",
             seed_path=seed,
+            credentials=Path(credentials) if credentials and seed is None else None,
+            tls=_tls(endpoint.nats_url),
             within_seconds=CONNECT_SECONDS if _is_alive(endpoint.pid) else GONE_SECONDS,
         )
     except PermissionError as error:
@@ -115,6 +124,11 @@ async def connected(data: Path, seconds: float) -> AsyncIterator[Client]:
         raise Mistake(_no_node(data)) from error
     async with bus:
         yield Client(endpoint, bus, seconds)
+
+
+def _tls(url: str) -> ssl.SSLContext | None:
+    authority = os.environ.get(AUTHORITY)
+    return ssl.create_default_context(cafile=authority) if authority or url.startswith("tls:") else None
 
 
 def _is_alive(pid: int) -> bool:

@@ -149,11 +149,17 @@ def line(what: str, outcome: Outcome) -> str:
         return show.clean(f"{what}: {outcome.status}, {reason(outcome.code, outcome.detail, outcome.at)}")
     names, notes = [], []
     for event in map(_event, outcome.events):
-        names.append(event.get("message", event.get("type", "")).rpartition(".")[2])
+        names.append(_name(event, outcome.kind))
         notes += [f" ({event['note']})"] if event.get("note") else []
     happened = ", ".join(dict.fromkeys(names)) or "nothing to change"
     told = f"{what}: {happened}, version {outcome.version}{''.join(notes)}, message {outcome.message}"
     return show.clean(told)
+
+
+def _name(event: dict[str, Any], kind: str) -> str:
+    """Return the name of an event, which stands in ``message`` where ``type`` is a field of its own."""
+    words = [word for word in (event.get("message"), event.get("type")) if isinstance(word, str)]
+    return next((word.removeprefix(f"{kind}.") for word in words if word.startswith(f"{kind}.")), "")
 
 
 def _event(raw: msgspec.Raw) -> dict[str, Any]:

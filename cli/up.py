@@ -28,6 +28,8 @@ from node.settings import Settings
 STOP_SECONDS = 10.0
 """After this, a stop is no longer graceful; what was acknowledged is safe all the same."""
 NAME_CHARACTERS_MAX = 64
+QUIET_SECONDS = 60.0
+LINES_REMEMBERED = 1_000
 GARBAGE_OBJECTS = 50_000
 """New objects between two searches for cycles; a batch makes thousands and leaves none."""
 
@@ -80,12 +82,7 @@ def add(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Run a node until it is interrupted; one line on stdout says that it is ready."""
-        logging.basicConfig(
-            stream=sys.stderr,
-            level=logging.DEBUG if verbose else logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        logging.getLogger("asyncio").setLevel(logging.WARNING)
+        log_to_stderr(verbose)
         settings = Settings(
             data=data,
             node=node or new_name(data),
@@ -99,6 +96,34 @@ def add(app: typer.Typer) -> None:
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))
+
+
+def log_to_stderr(is_verbose: bool) -> None:
+    """Log for people; the same line again and again, as of a peer that is away, is kept back for a while."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    if not is_verbose:
+        handler.addFilter(Repeated())
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if is_verbose else logging.INFO)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class Repeated(logging.Filter):
+    """Lets a line through once in a while, however often it is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the line is new, or was not shown for some time."""
+        text = record.getMessage()
+        if self._until.get(text, 0) > record.created:
+            return False
+        if len(self._until) >= LINES_REMEMBERED:
+            self._until.clear()
+        self._until[text] = record.created + QUIET_SECONDS
+        return True
 
 
 def new_name(data: Path) -> str:
@@ -153,11 +178,17 @@ class Run:
         print(f"covey: node {home.node} is ready at {url} (data {home.path}, pid {os.getpid()})", flush=True)
 
     def _failed(self, error: Exception) -> int:
-        if self._is_verbose or self._is_ready:
+        if self._is_verbose or self._is_ready or not is_foreseen(first(error)):
             traceback.print_exception(error)
         what = "the node failed" if self._is_ready else "the node cannot start"
         show.say(f"{what}: {first(error)}")
         return FAILED if self._is_ready else MISTAKE
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Say whether the text of an error tells an operator what to do, so that no traceback is needed."""
+    ours = type(error).__module__.partition(".")[0] in ("bus", "node", "store")
+    return ours or isinstance(error, OSError | ValueError)
 
 
 def first(error: BaseException) -> BaseException:

@@ -9,10 +9,12 @@ import typer
 
 from cli.main import application
 
+APP = application()
+
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every noun and verb that is not an alias, as the words that were typed for it."""
-    yield from _below((), typer.main.get_command(application()))
+    """Yield every noun and verb that is not an alias, as the words that are typed for it."""
+    yield from _below((), typer.main.get_command(APP))
 
 
 def _below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,10 @@ def centre(lab: Node) -> Iterator[Node]:
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Iterator[object]:
-    def write(text: str, name: str = "file.yaml") -> str:
-        (tmp_path / name).write_text(text)
-        return str(tmp_path / name)
+def write(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        path = tmp_path / "file.yaml"
+        path.write_text(text)
+        return str(path)
 
-    yield write
+    return write

@@ -23,14 +23,16 @@ def environment() -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "200"}
 
 
-def start(*words: str, **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COVEY, *words],
-        env=environment() | more,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*words: str, log: Path | None = None, **more: str) -> subprocess.Popen[str]:
+    """Start a command line; without a log its talk must be read before the pipe is full."""
+    with open(log or os.devnull, "w") as file:
+        return subprocess.Popen(
+            [*COVEY, *words],
+            env=environment() | more,
+            stdout=subprocess.PIPE,
+            stderr=file if log else subprocess.PIPE,
+            text=True,
+        )
 
 
 @dataclass
@@ -39,10 +41,10 @@ class Covey:
 
     data: Path
 
-    def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COVEY, *words],
-            env=environment() | {"COVEY_DATA": str(self.data)},
+            env=environment() | {"COVEY_DATA": str(self.data)} | more,
             input=given,
             capture_output=True,
             text=True,
@@ -58,8 +60,18 @@ class Covey:
     def json(self, *words: str, given: str = "") -> Any:
         return json.loads(self.done(*words, "--json", given=given))
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return start(*words, COVEY_DATA=str(self.data))
+    @contextmanager
+    def watching(self, *words: str) -> Iterator[list[str]]:
+        """Yield what ``covey watch`` will have shown; the block ends when it has ended by itself."""
+        with start("watch", *words, "--for", "30", COVEY_DATA=str(self.data)) as process:
+            shown: list[str] = []
+            try:
+                assert process.stderr is not None
+                assert "listening" in process.stderr.readline()
+                yield shown
+                shown += process.communicate(timeout=40)[0].splitlines()
+            finally:
+                process.kill()
 
 
 @dataclass
@@ -77,12 +89,15 @@ class Node(Covey):
 
 @contextmanager
 def up(data: Path, name: str, *words: str) -> Iterator[Node]:
-    process = start("up", "--node", name, "--data", str(data), *words)
-    assert process.stdout is not None and process.stderr is not None
-    ready = process.stdout.readline()
-    assert ready, process.stderr.read()
-    try:
-        yield Node(data, process, ready)
-    finally:
-        process.terminate()
-        process.communicate(timeout=RUN_SECONDS)
+    with start(
+        "up", "--node", name, "--data", str(data), *words, log=data.with_name(f"{name}.log")
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            assert ready, data.with_name(f"{name}.log").read_text()
+            yield Node(data, process, ready)
+            process.terminate()
+            process.wait(timeout=RUN_SECONDS)
+        finally:
+            process.kill()
