@@ -46,8 +46,8 @@ class Operator:
         return outcome
 
     async def ask(self, kind: str, query: str, id: str = "", **body: Any) -> Any:
-        if "/" in id:  # what another node owns is no token, so it is named in the body
-            body, id = {"id": id, **body}, ""
+        if "/" in id or kind == "node":  # no token of a subject, so it is named in the body
+            body, id = body | ({"id": id} if id else {}), ""
         subject = subjects.ask(self.node, kind, query, id)
         return json.loads(await self.bus.request(subject, msgspec.json.encode(body), {}, WAIT_SECONDS))
 
