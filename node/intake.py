@@ -12,7 +12,6 @@ import msgspec
 from messages.envelope import Envelope, Outcome
 from node.engine import Engine
 from node.handle import Result
-from store.step import Outgoing
 
 BATCH = 1024
 WAITING_MAX = 100_000
@@ -40,7 +39,7 @@ class Intake:
     def __init__(
         self,
         engine: Engine,
-        relay: Callable[[Sequence[Outgoing]], None],
+        relay: Callable[[Sequence[Result]], None],
         reach: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._engine = engine
@@ -106,7 +105,7 @@ class Intake:
         if not items:
             return
         self._reach("after_commit")
-        self._relay([out for result in results for out in result.outgoing])
+        self._relay(results)
         self._reach("before_ack")
         for item, result in zip(items, results, strict=True):
             await item.finish(result)

@@ -126,11 +126,10 @@ class Links:
             if mine and connection.relay is not None:
                 connection.relay.put(mine)
 
-    def told_again(self, peers: Sequence[str]) -> None:
-        """Look into the store for what is to be said to these peers again."""
-        for peer in peers:
-            connection = self._up.get(peer)
-            if connection is not None and connection.relay is not None:
+    def say_again(self, lanes: Sequence[str]) -> None:
+        """Look into the store for what is to be said to peers again."""
+        for connection in self._up.values():
+            if connection.relay is not None and connection.relay.lanes[0] in lanes:
                 connection.relay.look_again()
 
     def is_linked(self, peer: str) -> bool:
@@ -174,7 +173,7 @@ class Links:
                     seed_path=self.contacts.key(peer, "account").seed_path,
                     tls=self.tls,
                     on_error=self.report,
-                    on_reconnect=lambda: self.told_again([peer]),
+                    on_reconnect=lambda: self.say_again([out_lane(peer)]),
                 )
             except (OSError, ValueError) as error:
                 self.report(error)

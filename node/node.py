@@ -31,7 +31,6 @@ from node.questions import Questions
 from node.relay import Relay
 from node.trail import CMD, EVT, TASK
 from store.queries import Filter, listing
-from store.step import Outgoing
 from store.store import Store
 
 LANES = (CMD, EVT, TASK)
@@ -154,8 +153,11 @@ class Node:
                 report(error)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def relay(self, rows: Sequence[Outgoing]) -> None:
-        """Publish what a batch has left."""
+    def relay(self, results: Sequence[Result]) -> None:
+        """Publish what a batch has left, and what a peer asked for again."""
+        rows = [out for result in results for out in result.outgoing]
+        repeated = [lane for result in results if result.step for lane, _ in result.step.repeat]
+        self._parts.links.say_again(repeated)
         self._parts.relay.put([row for row in rows if row.lane in LANES])
         self._parts.links.put(rows)
         self._parts.questions.hear(rows)
