@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
-from bench import throughput
+from bench import cascade, drain, latency, restart, size, throughput
 
-BENCHES: Mapping[str, Callable[[Path], Awaitable[None]]] = {
+BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "throughput": throughput.run,
+    "latency": latency.run,
+    "cascade": cascade.run,
+    "restart": restart.run,
+    "drain": drain.run,
+    "size": size.run,
 }
 
 

@@ -1,4 +1,4 @@
-"""The reference: a bare loop of the same shape (fetch, one FULL commit a batch, ack, relay) without a domain."""
+"""The reference: a bare loop of the same shape without a domain (fetch, one FULL commit, ack, relay)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,12 @@ class Bare:
 
     async def _relay(self, batch: list[Delivery]) -> None:
         outbound = [
-            Outbound(subjects.event(NAME, "resource", d.subject.split(".")[4], "saved"), f"e{d.sequence}", {}, d.body)
+            Outbound(
+                subjects.event(NAME, "resource", d.subject.split(".")[4], "saved"),
+                f"e{d.sequence}",
+                {},
+                d.body,
+            )
             for d in batch
         ]
         await self._bus.publish(outbound)
@@ -88,7 +93,9 @@ async def main(data: Path) -> None:
         for name, value in PRAGMAS.items():
             await database.execute(f"PRAGMA {name} = {value}")
         await database.execute("CREATE TABLE inbox (id TEXT PRIMARY KEY, body BLOB) STRICT, WITHOUT ROWID")
-        await database.execute("CREATE TABLE outbox (position INTEGER PRIMARY KEY, id TEXT, body BLOB) STRICT")
+        await database.execute(
+            "CREATE TABLE outbox (position INTEGER PRIMARY KEY, id TEXT, body BLOB) STRICT"
+        )
         await bus.ensure(stream_settings(NAME, ACTORS))
         loop = Bare(bus, database)
         await bus.consume(COMMANDS, "resource", on_delivery=loop.take)

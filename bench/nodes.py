@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -57,14 +57,19 @@ class Measured:
         await self.process.wait()
 
 
+def _log(data: Path) -> BinaryIO:
+    data.mkdir(parents=True, exist_ok=True)
+    return (data.parent / f"{data.name}.log").open("ab")
+
+
 @asynccontextmanager
 async def process(data: Path, *command: str) -> AsyncIterator[Measured]:
     """Run a program that prints a line with ``ready`` and leaves an ``endpoint.json``."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data.parent / f"{data.name}.log").open("ab") as log:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=log
-        )
+    log = _log(data)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=log
+    )
+    log.close()
     assert child.stdout is not None
     try:
         line = await asyncio.wait_for(child.stdout.readline(), WAIT_SECONDS)

@@ -55,6 +55,8 @@ async def _publish(measured: Measured) -> None:
 
 
 def _command(node: str, number: int) -> Outbound:
-    body = msgspec.json.encode({"name": f"Resource {number}", "type": "data", "attributes": {"number": number}})
+    body = msgspec.json.encode(
+        {"name": f"Resource {number}", "type": "data", "attributes": {"number": number}}
+    )
     subject = subjects.command(node, "resource", f"r{number % ENTITIES}", "save")
     return Outbound(subject, f"bench-{number}", {}, body)

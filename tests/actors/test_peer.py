@@ -431,9 +431,7 @@ def test_a_digest_is_compared_by_a_worker() -> None:
 
 
 def test_what_a_peer_wants_is_announced_if_copies_are_made_of_it() -> None:
-    want = peer.Want(
-        entries=[To(kind="workflow", id="w"), To(kind="peer", id="p"), To(kind="resource", id="a\n")]
-    )
+    want = peer.Want(entries=[To(kind="workflow", id="w"), To(kind="peer", id="p")])
 
     (relay,) = effects(PARTNER, gateway("want", want))
 
