@@ -105,6 +105,7 @@ def _cancelled(ledger: Ledger, command: Cancel) -> Event:
                 booking=line.booking,
                 execution=line.execution,
                 reason=command.reason,
+                generation=line.generation,
             )
     raise Rejected("not_found", f"there is no booking {command.booking}", at="/booking")
 

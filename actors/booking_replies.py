@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from actors.actor import Order, Rejected, Turn
-from actors.ledger import Ledger, Requester, requester
+from actors.ledger import Ledger, Line, Requester, requester
 from messages import booking_answers as answers
 from messages.base import Message
 from messages.booking import (
@@ -42,7 +42,7 @@ def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
             confirmed = answers.Confirmed(resource=_me(turn), generation=event.generation)
             return [
                 *_to(event.reply_to, event.node, confirmed, turn),
-                *_taken_back(one, event.lost, TAKEN, turn),
+                *_taken_back(one, Lost(event.lost, TAKEN, event.generation), turn),
             ]
         case Aborted():
             one = requester(ledger, event.node, event.workflow)
@@ -51,7 +51,7 @@ def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
             )
             return [
                 *_to(event.reply_to, event.node, aborted, turn),
-                *_taken_back(one, event.lost, TAKEN, turn),
+                *_taken_back(one, Lost(event.lost, TAKEN), turn),
             ]
         case Released():
             released = answers.Aborted(resource=_me(turn), generation=event.generation)
@@ -60,7 +60,7 @@ def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
             return [order for one in ledger.requesters.values() for order in _closed(one, event, turn)]
         case Cancelled():
             one = requester(ledger, event.node, event.workflow)
-            return _taken_back(one, (event.execution,), event.reason, turn)
+            return _taken_back(one, Lost((event.execution,), event.reason, event.generation), turn)
         case Opened() | Marked() | HoldExpired():
             return []
     assert_never(event)
@@ -68,12 +68,28 @@ def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
 
 def _closed(one: Requester, event: Closed, turn: Turn) -> list[Order]:
     held = one.pending.lines if one.pending else ()
-    executions = {line.execution for line in (*one.lines, *held) if line.state not in ENDED}
-    return _taken_back(one, sorted(executions), event.reason, turn)
+    live = [line for line in (*one.lines, *held) if line.state not in ENDED]
+    return [
+        order
+        for of in sorted({line.generation for line in live})
+        for order in _taken_back(one, Lost(_of(live, of), event.reason, of), turn)
+    ]
 
 
-def _taken_back(one: Requester, executions: Iterable[str], reason: str, turn: Turn) -> list[Order]:
-    told = answers.SlotsCancelled(resource=_me(turn), executions=tuple(executions), reason=reason)
+def _of(lines: Iterable[Line], generation: int) -> tuple[str, ...]:
+    return tuple(sorted({line.execution for line in lines if line.generation == generation}))
+
+
+class Lost(NamedTuple):
+    """Slots that are taken back."""
+
+    executions: tuple[str, ...]
+    reason: str
+    generation: int = 0
+
+
+def _taken_back(one: Requester, lost: Lost, turn: Turn) -> list[Order]:
+    told = answers.SlotsCancelled(resource=_me(turn), **lost._asdict())
     return _to(one.reply_to, one.node, told, turn) if told.executions else []
 
 

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
 from actors.fields import take
 from actors.graph import booking_of
-from actors.run import State, alarms, evolve, is_lost, summary, view
+from actors.run import State, alarms, evolve, summary, view
 from messages import states
 from messages.base import Alarm
 from messages.booking import Mark
@@ -179,8 +179,8 @@ def _mark(state: State, turn: Turn, bookings: Sequence[Booked]) -> list[Order]:
         execution=turn.me.id,
         state=state.state if has_run else states.State.CANCELLED,
     )
-    live = [one for one in bookings if not is_lost(state, one)]
-    return [Order(booking_of(one.resource, turn.node), mark) for one in live]
+    # those that took the slot back too: it may be booked again when a hold had to be repeated
+    return [Order(booking_of(one.resource, turn.node), mark) for one in bookings]
 
 
 def _tell(state: State, turn: Turn) -> list[Order]:

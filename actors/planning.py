@@ -15,7 +15,7 @@ from actors.actor import Turn
 from actors.plans import Event, Pending, Plans, Standing, evolve, ids
 from messages.booking_answers import Confirmed, Expired, Held, HoldRefused, SlotsCancelled
 from messages.schedule import Schedule
-from messages.states import ENDED
+from messages.states import ENDED, State
 from messages.workflow import Definition, ExecutionChanged
 from messages.workflow_events import (
     Agreed,
@@ -250,18 +250,33 @@ def lose(plans: Plans, command: SlotsCancelled, turn: Turn) -> list[Event]:
         return []
     found: dict[int, list[str]] = {}
     for execution in sorted(set(command.executions)):
-        plan = _booked(plans, command.resource, execution)
-        if plan is not None and execution not in plan.lost.get(command.resource, ()):
-            found.setdefault(plan.plan.generation, []).append(execution)
+        generation = _losing(plans, command, execution)
+        if generation:
+            found.setdefault(generation, []).append(execution)
     return [
         SlotsLost(resource=command.resource, generation=of, executions=tuple(lost), reason=command.reason)
         for of, lost in found.items()
     ]
 
 
-def _booked(plans: Plans, resource: str, execution: str) -> Pending | Standing | None:
-    """Return the plan whose slot of an execution is in the book of a resource."""
-    pending, standing = plans.pending, plans.standing
+def _losing(plans: Plans, command: SlotsCancelled, execution: str) -> int:
+    """Return the plan that loses the slot of an execution; 0: none, or it is known."""
+    plan = _booked(plans, command, execution)
+    if plan is not None:
+        return 0 if execution in plan.lost.get(command.resource, ()) else plan.plan.generation
+    # a run goes on when a later plan does not have it
+    run = plans.noted.get(execution)
+    is_news = run is not None and run.state == State.STARTED and command.resource not in run.lost
+    return command.generation if is_news else 0
+
+
+def _booked(plans: Plans, command: SlotsCancelled, execution: str) -> Pending | Standing | None:
+    """Return the plan whose slot of an execution is, or was, in the book of a resource."""
+    resource, pending, standing = command.resource, plans.pending, plans.standing
+    if command.generation:
+        of = (one for one in (pending, standing) if one and one.plan.generation == command.generation)
+        has_it = (one for one in of if resource in one.plan.demands and execution in ids(one.plan.slots))
+        return next(has_it, None)
     has_confirmed = pending is not None and resource in pending.confirmed
     is_booked = standing is not None and resource in standing.plan.demands
     if is_booked and not has_confirmed and standing and execution in ids(standing.slots):

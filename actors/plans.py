@@ -49,6 +49,8 @@ class Noted(msgspec.Struct, frozen=True):
 
     state: State
     start: datetime
+    lost: tuple[str, ...] = ()
+    """The resources whose owners took its slot back, when a later plan does not have it."""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +192,9 @@ def _lost(plans: Plans, event: SlotsLost) -> Plans:
         return replace(plans, pending=replace(pending, lost=_with(pending.lost, event)))
     if standing is not None and standing.plan.generation == event.generation:
         return replace(plans, standing=replace(standing, lost=_with(standing.lost, event)))
-    return plans
+    lost = {id: plans.noted[id] for id in event.executions if id in plans.noted}
+    noted = {id: replace(one, lost=(*one.lost, event.resource)) for id, one in lost.items()}
+    return replace(plans, noted={**plans.noted, **noted})
 
 
 def _with(lost: dict[str, tuple[str, ...]], event: SlotsLost) -> dict[str, tuple[str, ...]]:

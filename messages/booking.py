@@ -216,6 +216,8 @@ class Cancelled(base.Event, tag="booking.cancelled"):
     booking: str
     execution: str
     reason: str
+    generation: int = 0
+    """The plan that had the slot."""
 
 
 class HoldExpired(base.Event, tag="booking.hold_expired"):

@@ -58,3 +58,5 @@ class SlotsCancelled(base.Command, tag="workflow.slots_cancelled"):
     resource: Reference
     executions: tuple[str, ...]
     reason: str = ""
+    generation: int = 0
+    """The plan that the slots were held or booked for; 0: the one that has them."""

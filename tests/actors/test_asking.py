@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.planning import HOLDS
 from actors.workflow import ACTOR
@@ -11,7 +12,8 @@ from messages.booking import Abort, Confirm, Hold, Release
 from messages.booking_answers import Expired, SlotsCancelled
 from messages.envelope import Address
 from messages.execution import Plan, SlotCancelled
-from messages.workflow import Replan
+from messages.states import State
+from messages.workflow import ExecutionChanged, Replan
 from tests.actors.entity import AT, Entity
 from tests.actors.forecast import (
     ALL,
@@ -374,6 +376,29 @@ def test_a_slot_that_is_taken_back_is_told_to_its_execution() -> None:
     told = SlotCancelled(resource=HPC, generation=1, reason="maintenance")
     assert said.orders(SlotCancelled) == [(f"execution.f-{ALL[0]}", told)]
     assert by(entity, taken(LOCAL, f"f-{ALL[0]}")).orders(SlotCancelled)[0][1].resource == "local"
+
+
+def test_a_slot_is_lost_of_the_plan_that_its_owner_names() -> None:
+    entity = standing(HPC)
+    entity.say(save("centre/hpc", on_conflict="skip"))
+    by(entity, held(HPC, 2))
+
+    said = by(entity, replace(taken(HPC, f"f-{ALL[0]}"), generation=2))
+
+    assert [command.generation for _, command in said.orders(SlotCancelled)] == [2]
+    assert by(entity, replace(taken(HPC, f"f-{ALL[0]}"), generation=3)).names == []
+
+
+def test_a_run_that_a_later_plan_does_not_have_hears_that_its_slot_is_lost_once() -> None:
+    entity = standing(HPC)
+    entity.say(ExecutionChanged(execution=f"f-{ALL[0]}", state=State.STARTED, start=AT))
+    entity.say(save("centre/hpc", schedule_active=False))
+    lost = replace(taken(HPC, f"f-{ALL[0]}"), generation=1)
+
+    said = by(entity, lost)
+
+    assert [command.generation for _, command in said.orders(SlotCancelled)] == [1]
+    assert by(entity, lost).names == []
 
 
 def test_only_the_owner_takes_a_slot_back() -> None:

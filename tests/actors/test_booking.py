@@ -7,6 +7,7 @@ import pytest
 
 from actors.actor import Rejected
 from actors.booking import ACTOR
+from actors.booking_replies import TAKEN
 from messages import booking_answers as answers
 from messages.base import Alarm, Message
 from messages.booking import (
@@ -226,7 +227,7 @@ def test_what_was_taken_meanwhile_is_not_put_back() -> None:
 
     result = taken.when(abort(2), **LAB)
 
-    lost = answers.SlotsCancelled(resource=HPC, executions=("e2",), reason="another booking has the time now")
+    lost = answers.SlotsCancelled(resource=HPC, executions=("e2",), reason=TAKEN)
     result.ordering(answers.Aborted(resource=HPC, generation=2), lost)
     assert states(Given(ACTOR, result.state, "hpc")) == {
         "forecast.1.e1": "scheduled",
@@ -336,7 +337,7 @@ def test_a_slot_beside_one_that_started_after_the_hold_is_lost() -> None:
 
     result = started.when(confirm(2), **LAB)
 
-    lost = answers.SlotsCancelled(resource=HPC, executions=("e7",), reason="another booking has the time now")
+    lost = answers.SlotsCancelled(resource=HPC, executions=("e7",), reason=TAKEN, generation=2)
     result.ordering(answers.Confirmed(resource=HPC, generation=2), lost)
     assert states(Given(ACTOR, result.state, "hpc")) == {
         "forecast.1.e1": "started",
@@ -354,15 +355,19 @@ def test_the_owner_cancels_a_slot_and_tells_who_had_it() -> None:
             booking=booking_id("e1"),
             execution="e1",
             reason="maintenance",
+            generation=1,
         )
-    ).ordering(answers.SlotsCancelled(resource=HPC, executions=("e1",), reason="maintenance"))
+    ).ordering(answers.SlotsCancelled(resource=HPC, executions=("e1",), reason="maintenance", generation=1))
 
 
 def test_closing_cancels_all_slots_and_tells_who_had_them() -> None:
+    deleted = "the resource was deleted"
+
     result = BOTH.when(Close(generation=2))
 
-    result.then(Closed(generation=2, reason="the resource was deleted")).ordering(
-        answers.SlotsCancelled(resource=HPC, executions=("e1", "e2", "e3"), reason="the resource was deleted")
+    result.then(Closed(generation=2, reason=deleted)).ordering(
+        answers.SlotsCancelled(resource=HPC, executions=("e1", "e2"), reason=deleted, generation=1),
+        answers.SlotsCancelled(resource=HPC, executions=("e1", "e3"), reason=deleted, generation=2),
     )
     assert ACTOR.view(result.state)["slots"] == []
 

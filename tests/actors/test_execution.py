@@ -291,7 +291,7 @@ def test_a_slot_that_its_owner_takes_back_delays_or_fails_it(policy: OnCancelled
     assert shown(entity) == state
     assert "maintenance" in entity.view["reason"]
     assert entity.view["bookings"][0]["state"] == State.CANCELLED
-    assert said.told(Mark) == ([] if policy == "delay" else ["centre/booking.hpc"])
+    assert said.told(Mark) == ([] if policy == "delay" else ["booking.hpc", "centre/booking.hpc"])
 
 
 def test_a_run_on_a_slot_that_is_taken_back_goes_on_or_fails() -> None:

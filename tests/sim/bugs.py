@@ -238,7 +238,7 @@ def a_gateway_that_does_not_count(patch: pytest.MonkeyPatch) -> Actors:
 @bug
 def a_replay_that_is_never_said(patch: pytest.MonkeyPatch) -> Actors:
     """What a peer asks to hear again stays in the store."""
-    patch.setattr(tests.sim.node.Node, "_repeat", lambda _self, _result: None)
+    patch.setattr(tests.sim.node.Node, "_say_again", lambda _self, _lanes: None)
     return ACTORS
 
 

@@ -27,7 +27,6 @@ from node.relay import Relay, dress_sealed, dress_signed
 from node.trail import CMD, EVT, TASK, out_lane
 from store.open import open_store
 from store.queries import Filter, listing
-from store.step import Outgoing
 from store.store import Store
 from tests.sim.broker import Consumer, Stored, Stream, Weather
 
@@ -256,7 +255,9 @@ class Node:
         what, _, rest = message.subject.split(".", 2)[2].partition(".")
         return self.streams[f"out/{rest}" if what == "out" else what.upper()]
 
-    def _relay(self, rows: Sequence[Outgoing]) -> None:
+    def _relay(self, results: Sequence[Result]) -> None:
+        rows = [out for result in results for out in result.outgoing]
+        self._say_again([lane for result in results if result.step for lane, _ in result.step.repeat])
         self.relays["bus"].put([row for row in rows if row.lane in LANES])
         for peer in self.peers:
             self.relays[peer].put([row for row in rows if row.lane == out_lane(peer)])
@@ -287,7 +288,6 @@ class Node:
             else:
                 self.acknowledged[result.envelope.id] = result.outcome
                 self._ack(consumer, message)
-            self._repeat(result)
 
         return finish
 
@@ -299,15 +299,14 @@ class Node:
 
     def _retry(self, envelope: Envelope) -> Callable[[Result], Any]:
         async def finish(result: Result) -> None:
-            self._repeat(result)
             if not result.outcome:
                 again = msgspec.structs.replace(envelope, attempt=result.envelope.attempt + 1)
                 self.intake.put(again, self._retry(again))
 
         return finish
 
-    def _repeat(self, result: Result) -> None:
-        for lane, _ in result.step.repeat if result.step else ():
+    def _say_again(self, lanes: Sequence[str]) -> None:
+        for lane in lanes:
             self.relays[lane.removeprefix("out/")].look_again()
 
     def _from_outside(self, peer: str, verb: str, command: Any) -> Envelope:
