@@ -4,7 +4,7 @@ import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import { jetstream } from "@nats-io/jetstream";
 
 const endpoint = JSON.parse(readFileSync(`${process.argv[2]}/endpoint.json`, "utf8"));
-const seed = readFileSync(endpoint.nkey_seed_file).subarray(0, 58);
+const seed = readFileSync(endpoint.nkey_seed_file).subarray(0, 58); // without its newline
 const client = await connect({ servers: endpoint.nats_url, authenticator: nkeyAuthenticator(seed) });
 const here = `covey.${endpoint.node}`;
 const heard = client.subscribe(`${here}.evt.>`, { max: 6 });

@@ -1,10 +1,16 @@
-# publish.py: save a workflow, then hear all that it causes.
-import asyncio, json, pathlib, sys
+# publish.py
+"""Save a workflow, then hear all that it causes."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
 import nats
 
 
-async def main(data):
-    endpoint = json.loads(pathlib.Path(data, "endpoint.json").read_text())
+async def main(endpoint):
+    """Publish one message, and print the subjects of what it caused."""
     client = await nats.connect(endpoint["nats_url"], nkeys_seed=endpoint["nkey_seed_file"])
     here = f"covey.{endpoint['node']}"
     heard = await client.subscribe(f"{here}.evt.>")
@@ -16,4 +22,4 @@ async def main(data):
     await client.close()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(json.loads(Path(sys.argv[1], "endpoint.json").read_text())))

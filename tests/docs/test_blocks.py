@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -88,3 +89,11 @@ def test_the_clients_of_the_readme_are_files_too(name: str) -> None:
     shown = [block.text for block in blocks((ROOT / "README.md").read_text())]
 
     assert (ROOT / "examples" / "clients" / name).read_text() in shown
+
+
+def test_the_readme_installs_the_versions_of_the_client() -> None:
+    wanted = json.loads((ROOT / "examples" / "clients" / "package.json").read_text())["dependencies"]
+    readme = (ROOT / "README.md").read_text()
+
+    assert wanted
+    assert all(f"{name}@{version}" in readme for name, version in wanted.items())
