@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -83,16 +84,9 @@ def add(app: typer.Typer) -> None:
     ) -> None:
         """Run a node until it is interrupted; one line on stdout says that it is ready."""
         log_to_stderr(verbose)
-        settings = Settings(
-            data=data,
-            node=node or new_name(data),
-            nats=nats,
-            port=port,
-            advertise=advertise,
-            credentials=creds,
-            seed=nkey,
-            ca=tls_ca,
-        )
+        name = node or new_name(data)
+        where = Settings(data=data, node=name, nats=nats, port=port, advertise=advertise)
+        settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca)
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))

@@ -62,6 +62,8 @@ def test_owners_elsewhere_are_waited_for(lab: Node, centre: Node, write: Write) 
     assert "workflow a-remote: planning, waiting for centre" in ran.stderr
     slots = centre.json("booking", "get", "a-far")["slots"]
     assert {slot["node"] for slot in slots} == {"lab"}
+    window = ("--from", "2027-10-24T00:00:00Z", "--to", "2027-10-27T00:00:00Z")
+    assert len(lab.json("booking", "freebusy", "centre/a-far", *window)["busy"]) == 3
 
 
 def test_nothing_is_sent_when_one_document_is_not_understood(lab: Node, write: Write) -> None:
