@@ -106,18 +106,22 @@ def no_execution_lacks_a_slot(seen: Seen) -> Iterator[str]:
     """Each execution that is to run, or runs, has at each owner what it counts on."""
     for sight in seen.nodes.values():
         for id, run in sight.of("execution").items():
-            if (
-                run.plan is None
-                or run.state not in (State.SCHEDULED, State.STARTED)
-                or run.plan.end <= seen.at
-            ):
+            if run.plan is None or not _counts_on_slots(seen, sight, id):
                 continue
             for one in run.bookings:
-                if one.state == State.CANCELLED:
-                    continue
                 book = seen.nodes[one.owner].states.get(("booking", one.resource.rpartition("/")[2]))
-                if not any(_serves(slot, (sight.name, id), run.plan) for slot in slots(seen, book) if book):
+                has_it = any(_serves(slot, (sight.name, id), run.plan) for slot in slots(seen, book) if book)
+                if one.state != State.CANCELLED and not has_it:
                     yield f"{sight.name}/{id} is {run.state.value} and has no slot of {one.resource}"
+
+
+def _counts_on_slots(seen: Seen, sight: Sight, id: str) -> bool:
+    run = sight.states["execution", id]
+    if run.state != State.STARTED or run.plan.end <= seen.at:
+        return bool(run.state == State.SCHEDULED and run.plan.end > seen.at)
+    # it may have started after its owner had given the slot up for a plan that does not have it
+    standing = sight.states["workflow", run.plan.workflow].plans.standing
+    return standing is not None and any(slot.execution == id for slot in standing.slots)
 
 
 def _serves(slot: Slot, who: tuple[str, str], plan: Any) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from actors.actor import Actor
 from bus.publisher import Outbound
 from messages import subjects
 from messages.base import encode
@@ -21,14 +20,14 @@ from node.chores import QUEUES, Chores
 from node.edge import Edge
 from node.engine import Engine
 from node.handle import Result
-from node.intake import Intake, outcome_of
-from node.links import Known
+from node.intake import outcome_of
 from node.relay import Relay, dress_sealed, dress_signed
 from node.trail import CMD, EVT, TASK, out_lane
 from store.open import open_store
 from store.queries import Filter, listing
 from store.store import Store
-from tests.sim.broker import Consumer, Stored, Stream, Weather
+from tests.sim.broker import Consumer, Stored, Stream
+from tests.sim.parts import Crash, DirectIntake, NoLinks, Outside
 
 LANES = (CMD, EVT, TASK)
 RUNS = "execution"
@@ -41,51 +40,6 @@ CALM_TAKE_MAX = 500
 
 derive_arrival = derive
 SECRET = b"the seal of all simulated nodes"
-
-
-class Crash(BaseException):
-    """The process is gone; nothing may catch it."""
-
-
-class Outside(Protocol):
-    """What a node sees of the world."""
-
-    now: int
-    weather: Weather
-    actors: tuple[Actor[Any, Any, Any], ...]
-
-    def tell(self, line: str) -> None:
-        """Note a line of the trace."""
-
-
-class DirectIntake(Intake):
-    """An intake whose calls are handled at once."""
-
-    async def call(self, envelope: Envelope) -> bytes:
-        """Handle one message and return its outcome."""
-        outcomes: list[bytes] = []
-
-        async def finish(result: Result) -> None:
-            if result.outcome:
-                outcomes.append(result.outcome)
-            else:
-                self.put(msgspec.structs.replace(envelope, attempt=result.envelope.attempt + 1), finish)
-
-        self.put(envelope, finish)
-        await self.work()
-        return outcomes[0]
-
-    async def work(self) -> None:
-        """Handle all that waits, and note what was sent."""
-        while self._waiting or self._sent:
-            await self._batch()
-
-
-class NoLinks:
-    """Stands for the links: the world delivers what is said."""
-
-    async def refresh(self, _peer: str, _known: Known | None) -> None:
-        """Change nothing."""
 
 
 class Node:

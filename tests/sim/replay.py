@@ -10,7 +10,7 @@ from typing import Any
 
 from actors import ACTORS
 from actors.actor import Actor
-from tests.sim.invariants import broken
+from tests.sim.invariants import ALWAYS, broken
 from tests.sim.world import world
 
 SHOWN_MAX = 12
@@ -40,8 +40,10 @@ async def _play(seed: int, actors: Sequence[Actor[Any, Any, Any]], keeps_lines: 
     async with world(seed, actors) as made:
         made.keeps_lines = keeps_lines
         try:
-            await made.run()
-            wrong = broken(made)
+            await made.storm()
+            wrong = broken(made, ALWAYS)
+            await made.rest()
+            wrong += broken(made)
         except Exception as error:
             where = "".join(traceback.format_tb(error.__traceback__)[-3:])
             wrong = [f"{type(error).__name__}: {error}\n{where}"]

@@ -23,7 +23,8 @@ from node.trail import out_lane
 from tests.sim import workload
 from tests.sim.broker import Consumer, Weather
 from tests.sim.inline import without_threads
-from tests.sim.node import Crash, Node
+from tests.sim.node import Node
+from tests.sim.parts import Crash
 
 NAMES = ("observatory", "lab", "centre")
 BEGIN = micros(datetime(2026, 11, 2, 8, tzinfo=UTC))
@@ -83,15 +84,21 @@ class World:
         """Return what tells two traces apart."""
         return self._digest.hexdigest()
 
-    async def run(self) -> None:
-        """Let the nodes meet, storm, and come to rest."""
+    async def storm(self) -> None:
+        """Let the nodes meet, be told things, and fail at them."""
         await self._begin()
         self.weather.is_calm = False
         for _ in range(TICKS_MAX):
             if self.said >= COMMANDS:
                 break
             await self._tick()
-        await self.calm_down()
+
+    async def rest(self) -> None:
+        """End all faults and wait until nothing more happens."""
+        await self._calm_down()
+        for node in self.nodes.values():
+            for message in (one for stream in node.streams.values() for one in stream.messages):
+                self._digest.update(message.id.encode() + message.body)
 
     async def close(self) -> None:
         """Stop all nodes."""
@@ -216,8 +223,7 @@ class World:
                 body = body.replace(b'"at":"2026', b'"at":"2027')
             await self._risk(node, partial(node.overhear, peer.name, body, key))
 
-    async def calm_down(self) -> None:
-        """End all faults and wait until nothing more happens."""
+    async def _calm_down(self) -> None:
         self.weather.is_calm = True
         self.tell("calm")
         for node in self.nodes.values():
