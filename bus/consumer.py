@@ -19,6 +19,8 @@ from bus.streams import NANOSECONDS
 PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 2
 HEARTBEATS_MISSED_MAX = 2
+PAUSE_SECONDS = 1.0
+"""How long a server that just died is waited for: its end may not be known yet."""
 MICROSECOND_NANOSECONDS = 1000
 
 _NEXT = "$JS.API.CONSUMER.MSG.NEXT"
@@ -109,9 +111,10 @@ class Consumer:
         subscription, self._subscription = self._subscription, None
         if subscription is None:
             return
-        with suppress(nats.errors.Error):
+        with suppress(nats.errors.Error, TimeoutError):
             if self._client.is_connected:
-                await subscription.drain()  # type: ignore[no-untyped-call]  # the library has no type for it
+                async with asyncio.timeout(PAUSE_SECONDS):
+                    await subscription.drain()  # type: ignore[no-untyped-call]  # the library has no type for it
             else:
                 await subscription.unsubscribe()
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -53,6 +54,11 @@ def clock() -> int:
     return time.time_ns() // 1000
 
 
+def new_id() -> str:
+    """Return the id of a message that came without one and is in no stream."""
+    return uuid.uuid4().hex
+
+
 def report(error: Exception) -> None:
     """Log an error that nobody waits for."""
     _LOG.warning("%s: %s", type(error).__name__, error)
@@ -83,9 +89,11 @@ class Node:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._consumers: list[Consumer] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._epoch = ""
         """When the stream of commands was made: its sequences begin anew with it."""
+        self._healing: asyncio.Task[None] | None = None
+        self._is_stopping = False
 
     @property
     def streams(self) -> Any:
@@ -101,7 +109,7 @@ class Node:
         parts.engine.peers = await self._peers()
         ringing = ring(parts.store, clock, self._ring)
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
-            self._tasks.append(group.create_task(work))
+            self._run(group, work)
         await parts.chores.relink_all()
         await self._consume(group)
         await parts.bus.serve_calls(parts.name, self._call)
@@ -109,6 +117,8 @@ class Node:
 
     async def stop(self) -> None:
         """Take nothing new, finish and publish what was taken."""
+        self._is_stopping = True
+        self._end_healing()
         for consumer in self._consumers:
             await consumer.stop()
         try:
@@ -140,10 +150,27 @@ class Node:
                 _LOG.warning("the broker lost %d messages of %s; they are sent again", lost, lane)
         parts.relay.look_again()
 
-    async def reconnected(self) -> None:
-        """Find out what the server holds after it was away."""
+    def reconnected(self, group: asyncio.TaskGroup) -> None:
+        """Find out, beside all else, what the server holds after it was away."""
+        self._end_healing()  # it may wait for an answer over a connection that is gone
+        if not self._is_stopping:
+            self._healing = self._run(group, self._take_up_again())
+
+    def _run(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something run beside all else until it or the node ends."""
+        task = group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _end_healing(self) -> None:
+        healing, self._healing = self._healing, None
+        if healing is not None:
+            healing.cancel()
+
+    async def _take_up_again(self) -> None:
         parts = self._parts
-        while True:
+        while self._healing is asyncio.current_task():  # the library may lose a cancellation
             try:
                 await parts.bus.ensure(self.streams)
                 await self.heal()
@@ -170,13 +197,14 @@ class Node:
         for queue in QUEUES:
 
             def take(delivery: Delivery, queue: str = queue) -> None:
-                self._tasks.append(group.create_task(self._task(queue, delivery)))
+                self._run(group, self._task(queue, delivery))
 
             consumer = await bus.consume(TASKS, queue, buffer=16, is_only_reader=True, on_delivery=take)
             self._consumers.append(consumer)
 
     def _command(self, delivery: Delivery) -> None:
-        arrival = (derive(self._epoch, delivery.sequence), delivery.at, delivery.attempts)
+        make_id = partial(derive, self._epoch, delivery.sequence)
+        arrival = (make_id, delivery.at, delivery.attempts)
         envelope = self._parts.edge.envelope(delivery.subject, delivery.headers, delivery.body, arrival)
 
         async def finish(result: Result) -> None:
@@ -189,7 +217,7 @@ class Node:
 
     def unknown(self, heard: Heard) -> None:
         """Keep a command of a kind that nobody knows as a dead letter."""
-        arrival = (uuid.uuid4().hex, clock(), 1)
+        arrival = (new_id, clock(), 1)
         envelope = self._parts.edge.envelope(heard.subject, heard.headers, heard.body, arrival)
 
         async def finish(_result: Result) -> None:
@@ -198,7 +226,7 @@ class Node:
         self._parts.intake.put(envelope, finish)
 
     async def _call(self, subject: str, headers: dict[str, str], body: bytes) -> bytes:
-        arrival = (uuid.uuid4().hex, clock(), 1)
+        arrival = (new_id, clock(), 1)
         return await self._parts.intake.call(self._parts.edge.envelope(subject, headers, body, arrival))
 
     async def _ask(self, subject: str, _headers: dict[str, str], body: bytes) -> bytes:

@@ -37,17 +37,17 @@ from store.store import Store
 async def running(settings: Settings) -> AsyncIterator[Home]:
     """Run a node as long as the context is open; it is ready when the context is entered."""
     home = open_home(settings.data, settings.node)
-    home.endpoint_file.unlink(missing_ok=True)
     async with AsyncExitStack() as stack:
         reach = planted()
         store = await stack.enter_async_context(open_store(home.database, reach=reach))
+        home.endpoint_file.unlink(missing_ok=True)  # not before we know that no other process has it
         server = await _serve(stack, home, settings)
         bus = await _join(stack, home, settings, server)
         node, parts = _assemble(home, settings, (store, bus, server), reach)
         async with asyncio.TaskGroup() as group:
             watcher = await _watch(stack, home, server)
             await (watcher or bus).watch_unknown(home.node, [actor.kind for actor in ACTORS], node.unknown)
-            bus.on_reconnect = lambda: group.create_task(node.reconnected())
+            bus.on_reconnect = lambda: node.reconnected(group)
             await node.start(group)
             home.announce(parts.links.url, _operator_seed(home, settings))
             try:
