@@ -30,6 +30,11 @@ OF_WAVE = Counter(
 OF_END = Counter({"workspace.saved": 1})
 
 
+def times(effects: Counter[str], count: int) -> Counter[str]:
+    """Return the effects of so many waves."""
+    return Counter({type_: each * count for type_, each in effects.items()})
+
+
 def command(id: str, kind: str, entity: str, verb: str, body: Any) -> Outbound:
     """Make a durable command."""
     return Outbound(subjects.command(NODE, kind, entity, verb), id, {}, encode(body))
