@@ -15,6 +15,7 @@ from messages.states import State
 from node.live import decode_event
 from tests.sim.seen import Seen, Sight
 
+LIVE = frozenset({State.SCHEDULED, State.STARTED})
 BUSY = frozenset({State.DRAFT, State.SCHEDULED, State.STARTED})
 
 
@@ -110,7 +111,7 @@ def no_execution_lacks_a_slot(seen: Seen) -> Iterator[str]:
                 continue
             for one in run.bookings:
                 book = seen.nodes[one.owner].states.get(("booking", one.resource.rpartition("/")[2]))
-                has_it = any(_serves(slot, (sight.name, id), run.plan) for slot in slots(seen, book) if book)
+                has_it = any(_serves(slot, (sight.name, id), run) for slot in slots(seen, book) if book)
                 if one.state != State.CANCELLED and not has_it:
                     yield f"{sight.name}/{id} is {run.state.value} and has no slot of {one.resource}"
 
@@ -124,10 +125,8 @@ def _counts_on_slots(seen: Seen, sight: Sight, id: str) -> bool:
     return standing is not None and any(slot.execution == id for slot in standing.slots)
 
 
-def _serves(slot: Slot, who: tuple[str, str], plan: Any) -> bool:
-    is_its = (slot.node, slot.execution) == who and slot.workflow == plan.workflow
-    return (
-        is_its
-        and slot.state in (State.SCHEDULED, State.STARTED)
-        and (slot.start, slot.end) == (plan.start, plan.end)
-    )
+def _serves(slot: Slot, who: tuple[str, str], run: Any) -> bool:
+    is_its = (slot.node, slot.execution) == who and slot.workflow == run.plan.workflow
+    # one that has started stays as it was, when the plan that has it now gives it another length
+    is_long = slot.end == run.plan.end or run.state == State.STARTED
+    return is_its and is_long and slot.state in LIVE and slot.start == run.plan.start

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 import node.chores
-import node.intake
 import node.relay
 import store.store
 import tests.sim.node
@@ -22,16 +21,17 @@ from actors.actor import Actor, Order, Turn
 from actors.graph import booking_of
 from actors.plans import Plans
 from bus.publisher import PublishFailed
+from messages import copy_events
 from messages.base import encode
 from messages.booking import Confirm, Held, Release
 from messages.copies import Drop, Put
-from messages.copy_events import Stored
-from messages.envelope import Envelope, Outcome, derive
+from messages.envelope import Envelope, derive, micros
 from messages.workflow_events import Planned
 from messages.workspace import Unfollow
 from node.handle import Result
 from node.intake import Finish, Intake
 from node.relay import Relay
+from tests.sim.broker import Consumer, Stored
 
 Actors = Sequence[Actor[Any, Any, Any]]
 Bug = Callable[[pytest.MonkeyPatch], Actors]
@@ -95,23 +95,20 @@ def copies_are_deleted_then_added(patch: pytest.MonkeyPatch) -> Actors:
         put(self, envelope, finish)
 
     patch.setattr(Intake, "put", in_two_steps)
-    patch.setattr(node.intake, "BATCH", 1)
     return ACTORS
 
 
 @bug
 def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> Actors:
-    """The broker may forget a message that is not written yet."""
-    batch = Intake._batch
-    done = Outcome(status="done", kind="", id="", version=0)
+    """The broker may forget a message as soon as it was delivered."""
+    take = Consumer.take
 
-    async def hasty(self: Intake) -> None:
-        for item in self._waiting:
-            if not item.envelope.is_call:
-                await item.finish(Result(item.envelope, msgspec.json.encode(done)))
-        await batch(self)
+    def hasty(self: Consumer, messages: Sequence[Stored]) -> None:
+        take(self, messages)
+        for message in messages:
+            self.ack(message.sequence)
 
-    patch.setattr(Intake, "_batch", hasty)
+    patch.setattr(Consumer, "take", hasty)
     return ACTORS
 
 
@@ -186,7 +183,7 @@ def a_late_confirm_is_accepted(_patch: pytest.MonkeyPatch) -> Actors:
         if isinstance(command, Confirm):
             before = held.get((*place, command.workflow, str(command.generation)))
             one = state.requesters.get(f"{turn.origin}/{command.workflow}")
-            is_late = one is not None and one.pending is None and one.generation < command.generation
+            is_late = one is not None and one.generation < command.generation and not _is_held(one, turn)
             if before is not None and is_late:
                 again = msgspec.structs.replace(before, until=turn.at + timedelta(days=1))
                 return [again, *decide(posting.evolve(state, again), command, turn)]
@@ -197,6 +194,10 @@ def a_late_confirm_is_accepted(_patch: pytest.MonkeyPatch) -> Actors:
         return events
 
     return _instead("booking", decide=lenient)
+
+
+def _is_held(one: Any, turn: Turn) -> bool:
+    return one.pending is not None and one.pending.until > micros(turn.at)
 
 
 @bug
@@ -221,8 +222,8 @@ def a_stale_copy_is_accepted(_patch: pytest.MonkeyPatch) -> Actors:
 
     def credulous(state: Any, command: Any, turn: Turn) -> Sequence[Any]:
         if isinstance(command, Put) and turn.peer == command.owner:
-            said = {name: getattr(command, name) for name in Stored.__struct_fields__}
-            return [Stored(**said)]
+            said = {name: getattr(command, name) for name in copy_events.Stored.__struct_fields__}
+            return [copy_events.Stored(**said)]
         return decide(state, command, turn)
 
     return _instead("copy", decide=credulous)

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from aiosqlite import Connection
 
+import node.intake
+
+BATCH = 5
+
 
 async def _connect(self: Connection) -> Connection:
     if self._connection is None:
@@ -26,4 +30,6 @@ def without_threads() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Connection, "_connect", _connect)
         patch.setattr(Connection, "_execute", _execute)
+        # small batches, so that one is decided while the one before it is written
+        patch.setattr(node.intake, "BATCH", BATCH)
         yield

@@ -224,12 +224,9 @@ class Node:
         return chosen
 
     def _envelope(self, message: Stored) -> Envelope:
-        arrival = (
-            derive_arrival(self.name, message.sequence),
-            message.at,
-            self.commands.attempts[message.sequence],
-        )
-        headers = message.headers | ({subjects.MESSAGE_ID: message.id} if message.id else {})
+        id = message.id or derive_arrival(self.name, message.sequence)
+        arrival = (lambda: id, message.at, self.commands.attempts[message.sequence])
+        headers = message.headers | {subjects.MESSAGE_ID: id}
         return self._edge.envelope(message.subject, headers, message.body, arrival)
 
     def _finish(self, consumer: Consumer, message: Stored) -> Callable[[Result], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 import msgspec
@@ -47,9 +48,23 @@ class DirectIntake(Intake):
         return outcomes[0]
 
     async def work(self) -> None:
-        """Handle all that waits, and note what was sent."""
-        while self._waiting or self._sent:
-            await self._batch()
+        """Handle all that waits, and note what was sent; raises Crash when that ends in one."""
+        if not (self._waiting or self._sent):
+            return
+        running = asyncio.create_task(self.run())
+        empty = asyncio.create_task(self.wait_empty())
+        await asyncio.wait((running, empty), return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, empty):
+            task.cancel()
+        ends = await asyncio.gather(running, empty, return_exceptions=True)
+        failed = [end for end in ends if end is not None and not isinstance(end, asyncio.CancelledError)]
+        if failed:
+            raise _first(failed[0])
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the error that a task group has wrapped."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 class NoLinks:

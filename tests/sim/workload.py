@@ -54,16 +54,17 @@ def _compute(node: str, capacity: int) -> dict[str, Any]:
     return {"name": f"Cluster of {node}", "type": "compute", "capacity": capacity, "public": True}
 
 
-def draw(random: Random, now: int, node: Node, nodes: Mapping[str, Node]) -> Line | None:
-    """Choose what is said next; None when there is nothing that it could be said of."""
+def draw(random: Random, now: int, node: Node, nodes: Mapping[str, Node]) -> Sequence[Line]:
+    """Choose what is said next, often two of a kind at once; nothing when there is nothing to say."""
     drawn: Draw = random.choices(list(POOL), list(POOL.values()))[0]
-    return drawn(random, now, node, nodes)
+    lines = [drawn(random, now, node, nodes) for _ in range(random.choice((1, 1, 2)))]
+    return [one for one in lines if one is not None]
 
 
 def _workflow(random: Random, now: int, node: Node, nodes: Mapping[str, Node]) -> Line:
     id = random.choice(WORKFLOWS)
     name = f"{id} of {node.name}" if random.random() < 0.9 else "The one"
-    owners = random.sample(sorted(nodes), random.choice((0, 1, 1, 2, 2, 2, 3)))
+    owners = random.sample(sorted(nodes), random.choice((0, 1, 2, 2, 2, 3)))
     items = {f"c-{owner}": {"resource": _reference(owner, node, random), "units": 1} for owner in owners}
     body = {
         "name": name,
@@ -78,7 +79,7 @@ def _workflow(random: Random, now: int, node: Node, nodes: Mapping[str, Node]) -
 
 
 def _reference(owner: str, node: Node, random: Random) -> str:
-    resource = random.choice(("hpc", "grid", "grid"))
+    resource = random.choice(("hpc", "grid", "grid", "grid"))
     return resource if owner == node.name else f"{owner}/{resource}"
 
 
@@ -86,11 +87,11 @@ def _schedule(random: Random, now: int) -> dict[str, Any]:
     minute = instant(now).replace(second=0, microsecond=0)
     soon = minute - timedelta(minutes=minute.minute % 5) + STEP * random.randint(1, 4)
     # the later ones are still to come when all is judged, and many of them want the same time
-    start = soon if random.random() < 0.25 else RUSH + STEP * random.randint(0, 4)
+    start = soon if random.random() < 0.25 else RUSH + STEP * random.randint(0, 2)
     schedule = {
         "start": start.isoformat(),
         "duration": random.choice(("PT5M", "PT7M", "PT20M")),
-        "deadline": random.choice(("PT20S", "PT1M", "PT5M")),
+        "deadline": random.choice(("PT20S", "PT30S", "PT5M")),
     }
     if random.random() < 0.7:
         schedule["end"] = (start + STEP * random.randint(2, 6)).isoformat()
@@ -194,10 +195,10 @@ def _cancel_slot(random: Random, _now: int, node: Node, _nodes: Mapping[str, Nod
 
 
 POOL: dict[Draw, float] = {
-    _workflow: 5,
+    _workflow: 8,
     _new_workflow: 2,
     _delete_workflow: 0.9,
-    _switch: 2,
+    _switch: 1.5,
     _execution: 3.5,
     _cancel_slot: 1,
     _shared: 3.5,

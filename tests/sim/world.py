@@ -29,8 +29,9 @@ from tests.sim.parts import Crash
 NAMES = ("observatory", "lab", "centre")
 BEGIN = micros(datetime(2026, 11, 2, 8, tzinfo=UTC))
 SECOND = 1_000_000
-COMMANDS = 20
-"""How many operator commands a schedule has."""
+STORMS = 2
+COMMANDS = 14
+"""How much operators say in each storm."""
 TICKS_MAX = 2_000
 SETTLE_MICROS = 18 * 60 * SECOND
 """Longer than a digest is apart, and than an owner holds what is not confirmed."""
@@ -87,11 +88,14 @@ class World:
     async def storm(self) -> None:
         """Let the nodes meet, be told things, and fail at them."""
         await self._begin()
-        self.weather.is_calm = False
-        for _ in range(TICKS_MAX):
-            if self.said >= COMMANDS:
-                break
-            await self._tick()
+        for number in range(1, STORMS + 1):
+            await self._start_all()
+            await self._drain(self.now, quiet=0)  # so that the next storm finds something that stands
+            self.weather.is_calm = False
+            for _ in range(TICKS_MAX):
+                if self.said >= COMMANDS * number:
+                    break
+                await self._tick()
 
     async def rest(self) -> None:
         """End all faults and wait until nothing more happens."""
@@ -170,8 +174,7 @@ class World:
 
     async def _operate(self) -> None:
         node = self.nodes[self.random.choice(NAMES)]
-        line = workload.draw(self.random, self.now, node, self.nodes)
-        if line is not None:
+        for line in workload.draw(self.random, self.now, node, self.nodes):
             self.said += 1
             await self._risk(node, partial(self._say, node, line))
 
@@ -189,7 +192,7 @@ class World:
 
     async def _pass_time(self) -> None:
         coming = await self._next_alarm() if self.random.random() < 0.12 else None
-        mean = 60 * SECOND if self.random.random() < 0.2 else 4 * SECOND
+        mean = 60 * SECOND if self.random.random() < 0.25 else 4 * SECOND
         later = self.now + int(self.random.expovariate(1 / mean))
         self.now = max(self.now + 1, later if coming is None else min(coming, self.now + 300 * SECOND))
 
@@ -224,12 +227,7 @@ class World:
             await self._risk(node, partial(node.overhear, peer.name, body, key))
 
     async def _calm_down(self) -> None:
-        self.weather.is_calm = True
-        self.tell("calm")
-        for node in self.nodes.values():
-            node.crash_at = None
-            if not node.is_up:
-                await node.start()
+        await self._start_all()
         for reader, peer in sorted(self.cut):
             await self._heal(self.nodes[reader], peer)
         for node in self.nodes.values():
@@ -237,12 +235,20 @@ class World:
                 await self._say(node, workload.Line("peer", peer, "resume", b"{}"))
         await self._drain(self.now + SETTLE_MICROS)
 
-    async def _drain(self, until: int) -> None:
+    async def _start_all(self) -> None:
+        self.weather.is_calm = True
+        self.tell("calm")
+        for node in self.nodes.values():
+            node.crash_at = None
+            if not node.is_up:
+                await node.start()
+
+    async def _drain(self, until: int, quiet: int = QUIET_MICROS) -> None:
         for _ in range(ROUNDS_MAX):
             if await self._round():
                 continue
             coming = await self._next_alarm()
-            if coming is None or coming > max(until, self.now + QUIET_MICROS):
+            if coming is None or coming > max(until, self.now + quiet):
                 self.now = max(self.now, until)
                 return
             self.now = max(self.now, coming)
