@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nats.aio.client import Client, ReconnectToServerHandler, Server
+from nats.aio.client import ReconnectToServerHandler, Server
 
 from bus.client import Bus, Heard, ServerFacts, StreamState
+from bus.reader import Reader
 from bus.tasks import Report
 
 CONNECT_SECONDS = 10.0
@@ -60,7 +61,7 @@ async def connect(
         "inbox_prefix": inbox_prefix,
         "reconnect_to_server_handler": _backoff(reconnect_seconds_max),
     }
-    client = Client()
+    client = Reader()
     bus = Bus(client, on_error, on_reconnect)
     try:
         await asyncio.wait_for(bus.open(options), within_seconds)

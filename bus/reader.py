@@ -1,0 +1,27 @@
+"""The library's client, made to go on reading whatever it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nats.aio.client import Client
+
+from messages import subjects
+
+UNREADABLE = {subjects.EXPECT: "unreadable"}
+"""The headers of a message whose own cannot be read: no command with these is taken."""
+
+
+class Reader(Client):
+    """A client that survives what the server lets pass; the library itself would be deaf from then on."""
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> None:
+        if not subject.isascii():
+            subject = subject.decode(errors="replace").encode()
+        await super()._process_msg(sid, subject, reply, data, headers)
+
+    async def _process_headers(self, headers: Any) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (UnicodeDecodeError, IndexError):
+            return dict(UNREADABLE)
