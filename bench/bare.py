@@ -1,4 +1,8 @@
-"""The reference: a bare loop of the same shape without a domain (fetch, one FULL commit, ack, relay)."""
+"""The reference: a bare loop of the same shape without a domain (fetch, one FULL commit, ack, relay).
+
+It takes the same commands and tells events of the same size, with the same headers, so that the broker and
+the listener have the same work. It looks nothing up, decides nothing, and keeps a row a command and an event.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from bus.publisher import Outbound
 from bus.server import Server
 from bus.streams import COMMANDS
 from messages import subjects
+from messages.envelope import rfc3339
+from messages.headers import HeaderLines, lines
 from node.home import Endpoint, open_home
 from node.node import stream_settings
 from node.run import node_accounts
@@ -28,6 +34,7 @@ from store.open import PRAGMAS
 
 NAME = "bare"
 BATCH = 256
+TRACE = "00-" + "0" * 31 + "1-" + "0" * 15 + "1-01"
 
 
 class Bare:
@@ -58,12 +65,13 @@ class Bare:
                     group.create_task(self._relay(batch))
 
     async def _write(self, batch: list[Delivery]) -> None:
-        rows = [(delivery.headers["Nats-Msg-Id"], delivery.body) for delivery in batch]
+        rows = [(delivery.headers[subjects.MESSAGE_ID], delivery.body) for delivery in batch]
+        events = [(f"e{delivery.sequence}", _headers(delivery), delivery.body) for delivery in batch]
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO inbox VALUES (?, ?)", rows)
-            db.executemany("INSERT INTO outbox (id, body) VALUES (?, ?)", rows)
+            db.executemany("INSERT INTO outbox (id, headers, body) VALUES (?, ?, ?)", events)
             db.execute("COMMIT")
 
         await self._database._execute(write, self._database._conn)  # type: ignore[no-untyped-call]
@@ -73,12 +81,30 @@ class Bare:
             Outbound(
                 subjects.event(NAME, "resource", d.subject.split(".")[4], "saved"),
                 f"e{d.sequence}",
-                {},
+                HeaderLines(_headers(d)),
                 d.body,
             )
             for d in batch
         ]
         await self._bus.publish(outbound)
+
+
+def _headers(delivery: Delivery) -> bytes:
+    id = delivery.headers[subjects.MESSAGE_ID]
+    return lines(
+        {
+            subjects.CE_VERSION: "1.0",
+            subjects.CE_ID: f"e{delivery.sequence}",
+            subjects.CE_SOURCE: f"/covey/{NAME}",
+            subjects.CE_TYPE: "resource.saved",
+            subjects.CE_TIME: rfc3339(delivery.at),
+            subjects.CE_SUBJECT: delivery.subject,
+            "content-type": "application/json",
+            subjects.TRACEPARENT: TRACE,
+            subjects.CAUSE: id,
+            subjects.CORRELATION: id,
+        }
+    )
 
 
 async def main(data: Path) -> None:
@@ -94,7 +120,7 @@ async def main(data: Path) -> None:
             await database.execute(f"PRAGMA {name} = {value}")
         await database.execute("CREATE TABLE inbox (id TEXT PRIMARY KEY, body BLOB) STRICT, WITHOUT ROWID")
         await database.execute(
-            "CREATE TABLE outbox (position INTEGER PRIMARY KEY, id TEXT, body BLOB) STRICT"
+            "CREATE TABLE outbox (position INTEGER PRIMARY KEY, id TEXT, headers BLOB, body BLOB) STRICT"
         )
         await bus.ensure(stream_settings(NAME, ACTORS))
         loop = Bare(bus, database)

@@ -13,16 +13,16 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
-_NO_NEWLINES = str.maketrans("\r\n", "  ")
+from messages.headers import HeaderLines, lines
 
 
-def publication(subject: str, reply: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return the frame that publishes one message with headers."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if lines.count("\n") != len(headers):  # a value that would end its header begins another one
-        clean = {name: value.translate(_NO_NEWLINES) for name, value in headers.items()}
-        return publication(subject, reply, clean, body)
-    block = f"NATS/1.0\r\n{lines}\r\n".encode()
+def publication(
+    to: tuple[str, str], headers: Mapping[str, str], more: Mapping[str, str], body: bytes
+) -> bytes:
+    """Return the frame of one message to a subject and a reply subject, with headers and more of them."""
+    subject, reply = to
+    raw = headers.raw if isinstance(headers, HeaderLines) else lines(headers)
+    block = b"NATS/1.0\r\n%b%b\r\n" % (raw, lines(more))
     return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
         subject.encode(),
         reply.encode(),

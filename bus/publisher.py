@@ -15,6 +15,7 @@ from nats.nuid import NUID
 from bus.frames import publication, send
 from bus.streams import stream_of
 from messages import subjects
+from messages.headers import HeaderLines, lines
 
 BATCH_MESSAGES_MAX = 1000
 """The server's own bound."""
@@ -98,7 +99,7 @@ class Publisher:
         await self._listen()
         limit = self._client.max_payload - HEADERS_BYTES_SPARE
         sequences: dict[int, int] = {}
-        reasons = {n: "it is too large" for n, message in enumerate(batch) if _size(message) > limit}
+        reasons = {n: "it is too large" for n, message in enumerate(batch) if _is_over(message, limit)}
         hopeless = frozenset(reasons)
         for places in _by_stream(batch, hopeless):
             for start in range(0, len(places), BATCH_MESSAGES_MAX):
@@ -134,13 +135,15 @@ class Publisher:
         try:
             frames = []
             for number, message in enumerate(messages, 1):
-                headers = _headers(message)
-                headers[_BATCH_ID] = name
-                headers[_BATCH_SEQUENCE] = str(number)
+                more = {
+                    subjects.MESSAGE_ID: message.id,
+                    _BATCH_ID: name,
+                    _BATCH_SEQUENCE: str(number),
+                }
                 if number == final:
-                    headers[_BATCH_COMMIT] = "1"
-                to = reply if number == final else ""
-                frames.append(publication(message.subject, to, headers, message.body))
+                    more[_BATCH_COMMIT] = "1"
+                to = (message.subject, reply if number == final else "")
+                frames.append(publication(to, message.headers, more, message.body))
             await send(self._client, frames)
             ack = await asyncio.wait_for(waiting, ACK_SECONDS)
         except (TimeoutError, nats.errors.Error):
@@ -174,7 +177,12 @@ class Publisher:
             await send(
                 self._client,
                 [
-                    publication(message.subject, reply, _headers(message), message.body)
+                    publication(
+                        (message.subject, reply),
+                        message.headers,
+                        {subjects.MESSAGE_ID: message.id},
+                        message.body,
+                    )
                     for message, (reply, _) in zip(messages, expected, strict=True)
                 ],
             )
@@ -219,14 +227,10 @@ def _unknown(why: str) -> _Ack:
     return _Ack(error=_Error(description=why))
 
 
-def _headers(message: Outbound) -> dict[str, str]:
-    headers = dict(message.headers)
-    headers[subjects.MESSAGE_ID] = message.id
-    return headers
-
-
-def _size(message: Outbound) -> int:
-    return len(message.body) + sum(len(k.encode()) + len(v.encode()) + 4 for k, v in message.headers.items())
+def _is_over(message: Outbound, limit: int) -> bool:
+    headers = message.headers
+    raw = headers.raw if isinstance(headers, HeaderLines) else lines(headers)
+    return len(message.body) + len(raw) > limit
 
 
 def _by_stream(batch: Sequence[Outbound], hopeless: frozenset[int]) -> list[list[int]]:

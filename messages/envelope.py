@@ -93,13 +93,17 @@ def follow_trace(parent: str, correlation: str, message: str) -> str:
     if len(parts) == 4 and len(parts[1]) == 32:
         trace = parts[1]
     else:
-        trace = correlation if _HEX.fullmatch(correlation) else derive(correlation, "trace")
-    return f"00-{trace}-{derive(message, 'span')[:16]}-01"
+        trace = correlation if _HEX.fullmatch(correlation) else _hash(correlation)
+    return f"00-{trace}-{_hash(message)[:16]}-01"
 
 
 def derive(cause: str, number: int | str) -> str:
     """Return the id of the ``number``-th message caused by ``cause``; a replay gives the same."""
     return blake2b(f"{cause}/{number}".encode(), digest_size=16).hexdigest()
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def digest(body: bytes) -> bytes:

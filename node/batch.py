@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from actors.actor import Actor, ById, Known, Need, Summary
 from messages.envelope import Envelope, instant
 from node.live import Key, Live
-from store.step import Found, Memory
+from store.step import Found, Memory, Step
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,47 @@ class Batch:
     lives: dict[Key, Live]
     changed: dict[Key, Live] = field(default_factory=dict)
     outcomes: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    handled: list[str] = field(default_factory=list)
+    """The messages that got their outcome here."""
+    before: Mapping[Key, Live] = field(default_factory=dict)
+    """What the batch before has changed."""
 
     def __post_init__(self) -> None:
         self.outcomes.update(self.memory.outcomes)
 
+    def follow(self, other: Batch) -> None:
+        """Build on what another batch decided that may not be written yet."""
+        self.before = other.changed
+        self.outcomes.update((id, other.outcomes[id]) for id in other.handled)
+        self.lives.update((key, other.changed[key]) for key in self.lives.keys() & other.changed.keys())
+
+    def note(self, step: Step | None) -> None:
+        """Remember the outcome of a message, should it come again in this batch."""
+        if step is not None:
+            self.outcomes[step.handled.id] = (step.handled.digest, step.handled.outcome)
+            self.handled.append(step.handled.id)
+
     def known(self, need: Need) -> Known | None:
         """Return what is known of an entity now, this batch's changes included."""
         if isinstance(need, ById):
-            live = self.changed.get((need.kind, need.id))
-            if live is not None:
-                return _known(need.id, live.summary)
-            return _stored(self.memory.by_id.get((need.kind, need.id)))
-        for (kind, id), live in self.changed.items():
-            if kind == need.kind and live.summary is not None and live.summary.name == need.name:
-                return _known(id, live.summary)
-        found = self.memory.by_name.get((need.kind, need.name))
-        if found is not None and (found.kind, found.id) in self.changed:
+            live = self._changed((need.kind, need.id))
+            return _known(need.id, live.summary) if live else _stored(self.memory.by_id.get(_key(need)))
+        for changes in (self.changed, self.before):
+            for (kind, id), live in changes.items():
+                is_so = kind == need.kind and live.summary is not None and live.summary.name == need.name
+                if is_so and self._changed((kind, id)) is live:
+                    return _known(id, live.summary)
+        found = self.memory.by_name.get(_key(need))
+        if found is not None and self._changed((found.kind, found.id)) is not None:
             return None  # it has another name by now, or is gone
         return _stored(found)
+
+    def _changed(self, key: Key) -> Live | None:
+        return self.changed.get(key) or self.before.get(key)
+
+
+def _key(need: Need) -> Key:
+    return (need.kind, need.id if isinstance(need, ById) else need.name)
 
 
 def _known(id: str, summary: Summary | None) -> Known | None:

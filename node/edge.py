@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bus.keys import is_sealed
 from messages import subjects
@@ -13,12 +13,18 @@ BODY_BYTES_MAX = 256 * 1024
 DEPTH_MAX = 32
 VALUES_MAX = 50_000
 ID_CHARACTERS_MAX = 200
+HEADER_CHARACTERS_MAX = 512
+PASSED_ON = (subjects.CAUSE, subjects.CORRELATION, subjects.TRACEPARENT)
+"""Headers of a message that those it causes carry too."""
 EXCERPT_BYTES = 4096
 """How much of a body that is too large is kept as evidence."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 Fault = tuple[str, str]
+
+Arrival = tuple[Callable[[], str], int, int]
+"""What makes an id, the instant in microseconds, and how often it was delivered."""
 
 
 class Edge:
@@ -28,18 +34,17 @@ class Edge:
         self._node = node
         self._secret = secret
 
-    def envelope(
-        self, subject: str, headers: Mapping[str, str], body: bytes, arrival: tuple[str, int, int]
-    ) -> Envelope:
+    def envelope(self, subject: str, headers: Mapping[str, str], body: bytes, arrival: Arrival) -> Envelope:
         """Make the envelope of a command.
 
-        ``arrival`` is the id it gets when it brings none, its instant, and how often it was delivered.
+        ``arrival`` makes the id it gets when it brings none, and says when and how often it came.
         """
-        given, at, attempt = arrival
-        id = headers.get(subjects.MESSAGE_ID) or headers.get(subjects.CE_ID) or given
+        make_id, at, attempt = arrival
+        id = headers.get(subjects.MESSAGE_ID) or headers.get(subjects.CE_ID) or make_id()
         to, verb, fault = _destination(subject)
         expect, wrong = _expect(headers.get(subjects.EXPECT))
-        fault = fault or wrong or _oversize(body) or _bad_id(id)
+        fault = fault or wrong or _oversize(body) or _bad_id(id) or _long_header(headers)
+        kept = {} if fault else headers
         sender = headers.get(subjects.SENDER, OPERATOR)
         if sender != OPERATOR and not is_sealed(
             self._secret, headers.get(subjects.SEAL, ""), id, subject, sender
@@ -47,16 +52,16 @@ class Edge:
             fault = fault or ("bad_seal", f"{subjects.SENDER} is written by the node alone; leave it out")
             sender = OPERATOR
         return Envelope(
-            id=id if not _bad_id(id) else given,
+            id=make_id() if _bad_id(id) else id,
             to=to,
             verb=verb,
             body=body if len(body) <= BODY_BYTES_MAX else body[:EXCERPT_BYTES],
             at=at,
             sender=sender,
-            correlation=headers.get(subjects.CORRELATION, ""),
-            cause=headers.get(subjects.CAUSE, ""),
+            correlation=kept.get(subjects.CORRELATION, ""),
+            cause=kept.get(subjects.CAUSE, ""),
             expect=expect,
-            traceparent=headers.get(subjects.TRACEPARENT, ""),
+            traceparent=kept.get(subjects.TRACEPARENT, ""),
             attempt=attempt,
             is_call=subject.split(".", 3)[2:3] == ["call"],
             fault=fault,
@@ -89,6 +94,13 @@ def _bad_id(id: str) -> Fault | None:
     if 0 < len(id) <= ID_CHARACTERS_MAX and id.isprintable():
         return None
     return ("invalid_header", f"an id has 1 to {ID_CHARACTERS_MAX} printable characters")
+
+
+def _long_header(headers: Mapping[str, str]) -> Fault | None:
+    for name in PASSED_ON:
+        if len(headers.get(name, "")) > HEADER_CHARACTERS_MAX:
+            return ("invalid_header", f"{name} has more than {HEADER_CHARACTERS_MAX} characters")
+    return None
 
 
 def _oversize(body: bytes) -> Fault | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.actor import Actor
+from actors.actor import Actor, ById, ByName
 from messages.envelope import Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result
@@ -20,6 +20,13 @@ from store.store import Store, VersionConflict
 
 CONFLICTS_MAX = 3
 """How often a message is decided anew because somebody else wrote to its entity."""
+
+
+class Draft(NamedTuple):
+    """A batch that is decided and not yet written."""
+
+    batch: Batch
+    results: list[Result]
 
 
 class Engine:
@@ -48,66 +55,78 @@ class Engine:
 
         ``sent`` are positions of outgoing messages and when the broker took them, noted in passing.
         """
-        batch = await self._prepare(envelopes)
+        draft = self.decide(await self.prepare(envelopes))
+        results = await self.commit(draft, sent)
+        return await self.redo(draft) if results is None else results
+
+    async def prepare(self, envelopes: Sequence[Envelope]) -> Batch:
+        """Read all that the decisions on these envelopes need."""
+        jobs = [self._handler.open(envelope) for envelope in envelopes]
+        keys = {job.key for job in jobs if job.actor is not None}
+        at_hand = {key: live for key in keys if (live := self._cache.get(key)) is not None}
+        memory = await self._read(jobs, keys - at_hand.keys())
+        # what was committed while we read is newer than what was at hand before
+        lives = {key: self._cache.get(key) or at_hand.get(key) or self._revive(key, memory) for key in keys}
+        return Batch(jobs, memory, lives)
+
+    def decide(self, batch: Batch, after: Draft | None = None) -> Draft:
+        """Decide on a batch; ``after`` is the one before it, which may still be on its way to the disk."""
+        if after is not None:
+            batch.follow(after.batch)
         results = self._handler.run(batch)
-        steps = [result.step for result in results if result.step is not None]
-        if not steps and not sent:
-            return results
+        self._handler.notice_peers(batch)
+        return Draft(batch, results)
+
+    async def commit(self, draft: Draft, sent: Sequence[tuple[int, int]] = ()) -> list[Result] | None:
+        """Write a decided batch and return its results; None when it must be redone, as nothing of it was."""
+        steps = [result.step for result in draft.results if result.step is not None]
         try:
-            await self._store.write(steps, sent)
+            if steps or sent:
+                await self._store.write(steps, sent)
         except sqlite3.OperationalError:
             raise  # the disk is full or gone: no message is to blame
         except Exception:
-            return await self._one_by_one(envelopes, sent)
-        self._keep(batch)
-        return results
+            for key in draft.batch.lives:
+                self._cache.drop(key)
+            await self._store.write((), sent)
+            return None
+        self._keep(draft.batch)
+        return draft.results
+
+    async def redo(self, draft: Draft) -> list[Result]:
+        """Handle the messages of a batch that could not be written one by one: one of them is to blame."""
+        return [await self._alone(job.envelope) for job in draft.batch.jobs]
+
+    async def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
+        """Note positions of outgoing messages and the sequences under which the broker has them."""
+        await self._store.write((), sent)
 
     async def rehearse(self, envelope: Envelope, lives: dict[Key, Live]) -> Result:
         """Handle one message on ``lives`` and what is stored; it changes ``lives`` alone."""
-        batch = await self._prepare([envelope])
+        batch = await self.prepare([envelope])
         batch.changed.update(lives)
         (result,) = self._handler.run(batch)
         lives.update(batch.changed)
         return result
 
-    async def _prepare(self, envelopes: Sequence[Envelope]) -> Batch:
-        jobs = [self._handler.open(envelope) for envelope in envelopes]
-        memory = await self._read(jobs)
-        lives = {}
-        for key in {job.key for job in jobs if job.actor is not None}:
-            live = self._cache.get(key)
-            if live is None:
-                live = revive(self._handler.actors[key[0]], memory.pasts[key])
-                self._cache.put(key, live)
-            lives[key] = live
-        return Batch(jobs, memory, lives)
+    def _revive(self, key: Key, memory: Memory) -> Live:
+        return revive(self._handler.actors[key[0]], memory.pasts[key])
 
-    async def _read(self, jobs: Sequence[Job]) -> Memory:
-        known = {job.key for job in jobs if job.actor is not None}
+    async def _read(self, jobs: Sequence[Job], entities: Collection[Key]) -> Memory:
         needs = set(chain.from_iterable(job.needs for job in jobs))
         return await self._store.read(
             [job.envelope.id for job in jobs],
-            [key for key in known if self._cache.get(key) is None],
-            [(need.kind, need.id) for need in needs if hasattr(need, "id")],
-            [(need.kind, need.name) for need in needs if hasattr(need, "name")],
+            list(entities),
+            [(need.kind, need.id) for need in needs if isinstance(need, ById)],
+            [(need.kind, need.name) for need in needs if isinstance(need, ByName)],
         )
 
-    async def _one_by_one(
-        self, envelopes: Sequence[Envelope], sent: Sequence[tuple[int, int]]
-    ) -> list[Result]:
-        for envelope in envelopes:
-            self._cache.drop((envelope.to.kind, envelope.to.id))
-        if len(envelopes) > 1:
-            await self._store.write((), sent)
-            return [(await self.handle([envelope]))[0] for envelope in envelopes]
-        return [await self._alone(envelopes[0], sent)]
-
-    async def _alone(self, envelope: Envelope, sent: Sequence[tuple[int, int]]) -> Result:
+    async def _alone(self, envelope: Envelope) -> Result:
         for _ in range(CONFLICTS_MAX):
-            batch = await self._prepare([envelope])
-            (result,) = self._handler.run(batch)
+            draft = self.decide(await self.prepare([envelope]))
+            (result,) = draft.results
             try:
-                await self._store.write([result.step] if result.step else [], sent)
+                await self._store.write([result.step] if result.step else [])
             except VersionConflict:
                 self._cache.drop((envelope.to.kind, envelope.to.id))
                 continue
@@ -115,9 +134,9 @@ class Engine:
                 raise
             except Exception as error:
                 buried = self._handler.bury(envelope, error)
-                await self._store.write([buried.step] if buried.step else [], sent)
+                await self._store.write([buried.step] if buried.step else [])
                 return buried
-            self._keep(batch)
+            self._keep(draft.batch)
             return result
         raise VersionConflict(f"{envelope.to} keeps moving")
 
@@ -130,9 +149,8 @@ class Engine:
         return live
 
     def _keep(self, batch: Batch) -> None:
-        for key, live in batch.changed.items():
+        for key, live in (batch.lives | batch.changed).items():
             self._cache.put(key, live)
-        self._handler.notice_peers(batch)
 
 
 def decode_outcome(outcome: bytes) -> dict[str, Any]:

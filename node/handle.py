@@ -104,18 +104,18 @@ class Handler:
     def _one(self, batch: Batch, job: Job) -> Result:
         envelope = job.envelope
         before = batch.outcomes.get(envelope.id)
-        mark = digest(envelope.body)
         if before is not None:
-            return Result(envelope, before[1] if before[0] == mark else self._reused(envelope))
+            is_same = before[0] == digest(envelope.body)
+            return Result(envelope, before[1] if is_same else self._reused(envelope))
         try:
             step = self._step(batch, job)
         except Exception as error:
             if envelope.attempt < ATTEMPTS:
                 return Result(envelope, b"")
             buried = self.bury(envelope, error)
-            batch.outcomes[envelope.id] = (mark, buried.outcome)
+            batch.note(buried.step)
             return buried
-        batch.outcomes[envelope.id] = (mark, step.handled.outcome)
+        batch.note(step)
         return Result(envelope, step.handled.outcome, step)
 
     def _reused(self, envelope: Envelope) -> bytes:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from messages.envelope import Envelope, Outcome
-from node.engine import Engine
+from node.batch import Batch
+from node.engine import Draft, Engine
 from node.handle import Result
 
 BATCH = 1024
@@ -31,6 +32,13 @@ class Item(NamedTuple):
 
     envelope: Envelope
     finish: Finish
+
+
+class Taken(NamedTuple):
+    """A batch that is decided, and waits to be written."""
+
+    items: Sequence[Item]
+    draft: Draft
 
 
 class Intake:
@@ -81,12 +89,13 @@ class Intake:
         return await answer
 
     async def run(self) -> None:
-        """Handle batches for ever."""
+        """Handle batches for ever: one is decided while the one before it is written."""
+        taken: Taken | None = None
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting or self._sent:
-                await self._batch()
+            while self._waiting or self._sent or taken:
+                taken = await self._advance(taken)
             self._empty.set()
 
     async def wait_empty(self) -> None:
@@ -96,21 +105,46 @@ class Intake:
             self._wake.set()
         await self._empty.wait()
 
-    async def _batch(self) -> None:
+    async def _advance(self, taken: Taken | None) -> Taken | None:
+        """Write the batch that is decided, and decide the next one meanwhile."""
         items = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        sent, self._sent = self._sent, []
         if items:
             self._reach("fetched")
-        results = await self._engine.handle([item.envelope for item in items], sent)
-        if not items:
-            return
+        async with asyncio.TaskGroup() as group:
+            # in this order, so that the one connection reads before it is busy with the writing
+            reading = group.create_task(self._prepare(items)) if items else None
+            writing = group.create_task(self._write(taken)) if taken or self._sent else None
+            draft = None
+            if reading is not None:
+                draft = self._engine.decide(await reading, taken.draft if taken else None)
+        if draft is None:
+            return None
+        if writing is not None and not writing.result():
+            # what it was decided on did not come to be
+            draft = self._engine.decide(await self._prepare(items))
+        return Taken(items, draft)
+
+    async def _prepare(self, items: Sequence[Item]) -> Batch:
+        return await self._engine.prepare([item.envelope for item in items])
+
+    async def _write(self, taken: Taken | None) -> bool:
+        """Write a batch and finish its messages; False when that took more than the draft of it."""
+        sent, self._sent = self._sent, []
+        if taken is None:
+            await self._engine.note_sent(sent)
+            return True
+        results = await self._engine.commit(taken.draft, sent)
+        is_clean = results is not None
+        if results is None:
+            results = await self._engine.redo(taken.draft)
         self._reach("after_commit")
         self._relay(results)
         self._reach("before_ack")
-        for item, result in zip(items, results, strict=True):
+        for item, result in zip(taken.items, results, strict=True):
             await item.finish(result)
         self._reach("after_ack")
-        self.handled += len(items)
+        self.handled += len(taken.items)
+        return is_clean
 
 
 def outcome_of(data: bytes) -> Outcome:

@@ -11,6 +11,7 @@ import msgspec
 
 from messages import subjects
 from messages.envelope import ACTOR, OPERATOR, Address, Envelope, Outcome
+from messages.headers import HeaderLines
 from messages.peer import Send
 from node.engine import Engine
 from node.handle import Result
@@ -104,7 +105,7 @@ class Rehearsal:
     def _follow(self, out: Outgoing) -> Envelope:
         to = subjects.parse_command(out.subject)
         assert to is not None  # we spelt it ourselves
-        headers = msgspec.json.decode(out.headers, type=dict[str, str])
+        headers = HeaderLines(out.headers)
         return Envelope(
             id=out.message,
             to=Address(to.kind, to.id),

@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
-
 from bus.keys import seal
 from bus.publisher import Outbound, PublishFailed
 from messages import subjects
+from messages.headers import HeaderLines
+from node.trail import EVT
 from store.step import Outgoing
 from store.store import Store
 
@@ -128,14 +128,13 @@ class Relay:
 
 def dress_sealed(secret: bytes) -> Dress:
     """Return what makes a stored message one for our own bus: commands prove that the node wrote them."""
-    decode = msgspec.json.Decoder(dict[str, str]).decode
 
     def dress(row: Outgoing) -> Outbound:
-        headers = decode(row.headers)
-        sender = headers.get(subjects.SENDER)
-        if sender is not None:
-            headers[subjects.SEAL] = seal(secret, row.message, row.subject, sender)
-        return Outbound(row.subject, row.message, headers, row.body)
+        headers = HeaderLines(row.headers)
+        if row.lane == EVT:
+            return Outbound(row.subject, row.message, headers, row.body)
+        mark = seal(secret, row.message, row.subject, headers[subjects.SENDER])
+        return Outbound(row.subject, row.message, {**headers, subjects.SEAL: mark}, row.body)
 
     return dress
 

@@ -149,6 +149,6 @@ def _listed(envelope: Envelope, live: Live) -> Listed:
         parent=summary.parent,
         owner=summary.owner,
         at=None if summary.at is None else micros(summary.at),
-        labels=encode(summary.labels).decode(),
-        fields=encode(summary.fields).decode(),
+        labels=encode(summary.labels).decode() if summary.labels else "{}",
+        fields=encode(summary.fields).decode() if summary.fields else "{}",
     )

@@ -11,6 +11,7 @@ from actors.actor import Effect, Order, Relay, Say, Task
 from messages import subjects
 from messages.base import Message, encode, tag
 from messages.envelope import ACTOR, Address, Envelope, derive, follow_trace, rfc3339
+from messages.headers import lines
 from messages.peer import Send, To
 from store.step import Outgoing
 
@@ -43,7 +44,7 @@ class Trail:
             lane=EVT,
             subject=subjects.event(self._node, kind, id, name),
             message=message,
-            headers=encode(headers),
+            headers=lines(headers),
             body=body,
             at=cause.at,
         )
@@ -108,7 +109,7 @@ class Trail:
             lane=CMD,
             subject=subjects.command(self._node, to.kind, to.id, verb),
             message=id,
-            headers=encode(headers),
+            headers=lines(headers),
             body=body,
             at=cause.at,
         )
@@ -120,7 +121,7 @@ class Trail:
             lane=TASK,
             subject=subjects.task(self._node, task.queue),
             message=id,
-            headers=encode(headers),
+            headers=lines(headers),
             body=encode(task.body),
             at=cause.at,
         )
@@ -132,7 +133,7 @@ class Trail:
             lane=out_lane(say.peer),
             subject=subjects.out(self._node, say.peer),
             message=id,
-            headers=encode({}),
+            headers=b"",
             body=encode(say.body),
             number=say.sequence,
             at=cause.at,

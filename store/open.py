@@ -18,7 +18,7 @@ PRAGMAS = {
     "synchronous": "full",
     "foreign_keys": "on",
     "busy_timeout": "5000",
-    "wal_autocheckpoint": "4000",
+    "wal_autocheckpoint": "16000",
     "cache_size": "-65536",
     "temp_store": "memory",
 }

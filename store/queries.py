@@ -49,7 +49,8 @@ def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
     for column, value in wanted.columns.items():
         if column not in COLUMNS:
             raise ValueError(column)
-        clauses.append(f"{column} = ?")
+        # the indexes leave out what is empty, and must be told that this is not
+        clauses.append(f"{column} = ?" + (f" AND {column} <> ''" if value else ""))
         values.append(value)
     for place, asked in (("labels", wanted.labels), ("fields", wanted.fields)):
         for path, value in _leaves(asked, "$"):

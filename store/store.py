@@ -27,6 +27,7 @@ _SHOW = "ON CONFLICT (kind, id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in LISTED_COLUMNS.split(", ")
 )
 # a longer id, or the broker would take the repeat for a duplicate
+_BY_NAME = "shown_as = ?1 AND name = ?2 AND name <> '' AND listed = 1 AND kind = ?1"
 _SAY_AGAIN = "UPDATE outbox SET sent = NULL, message = message || '+' WHERE lane = ? AND number >= ?"
 
 
@@ -63,7 +64,7 @@ class Store:
                 _outcomes(db, messages),
                 {key: _past(db, key) for key in entities},
                 _found(db, "kind = ? AND id = ?", by_id),
-                _found(db, "kind = ? AND name = ? AND listed = 1", by_name),
+                _found(db, _BY_NAME, by_name),
             )
         )
 

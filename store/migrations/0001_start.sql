@@ -49,7 +49,7 @@ CREATE INDEX entity_shown ON entity (shown_as, shown_id) WHERE listed = 1;
 CREATE INDEX entity_parent ON entity (shown_as, parent, at) WHERE listed = 1 AND parent <> '';
 CREATE INDEX entity_status ON entity (shown_as, status, at) WHERE listed = 1 AND status <> '';
 CREATE INDEX entity_at ON entity (shown_as, at) WHERE listed = 1 AND at IS NOT NULL;
-CREATE INDEX entity_name ON entity (kind, name) WHERE listed = 1 AND name <> '';
+CREATE INDEX entity_name ON entity (shown_as, name) WHERE listed = 1 AND name <> '';
 
 -- What was answered to each handled message; a repeat gets the same.
 CREATE TABLE inbox (

@@ -49,7 +49,6 @@ def test_a_directory_has_one_node_at_a_time_and_keeps_its_name(tmp_path: Path) -
         assert other.returncode == 2
 
 
-@pytest.mark.xfail(strict=True, reason="node.run removes it before it has the lock")
 def test_a_second_node_leaves_the_endpoint_of_the_first_alone(tmp_path: Path) -> None:
     with up(tmp_path, "lab") as node:
         start("up", "--data", str(tmp_path)).communicate(timeout=30)
