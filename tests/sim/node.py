@@ -107,11 +107,12 @@ class Node:
     # What can happen at this node; each returns whether it did anything.
 
     async def handle(self) -> bool:
-        """Take some commands from the broker and handle them as one batch."""
+        """Take some commands from the broker and handle them as one batch, or a few."""
         chosen = self._choose(self.commands)
         for message in chosen:
             self.intake.put(self._envelope(message), self._finish(self.commands, message))
-        await self.intake.work()
+        if chosen:
+            await self.intake.work()
         self._say("handle", [f"{one.sequence}" for one in chosen])
         return bool(chosen)
 
@@ -124,7 +125,8 @@ class Node:
         self._looked = looked
         for envelope in envelopes:
             self.intake.put(envelope, self._retry(envelope))
-        await self.intake.work()
+        if envelopes:
+            await self.intake.work()
         self._say("ring", [f"{one.to}" for one in envelopes])
         return bool(envelopes)
 
@@ -149,7 +151,8 @@ class Node:
             self.intake.put(
                 self._from_outside(peer.name, "receive", receive), self._finish(consumer, message)
             )
-        await self.intake.work()
+        if chosen:
+            await self.intake.work()
         self._say(f"hear {peer.name}", [f"{one.sequence}" for one in chosen])
         return bool(chosen)
 

@@ -250,6 +250,8 @@ class World:
             coming = await self._next_alarm()
             if coming is None or coming > max(until, self.now + quiet):
                 self.now = max(self.now, until)
+                for node in self.nodes.values():
+                    await node.intake.work()
                 return
             self.now = max(self.now, coming)
         raise NotQuiet(f"there is still something to do after {ROUNDS_MAX} rounds")
