@@ -16,7 +16,7 @@ from bus.tasks import Crew, Report
 BUFFER = 256
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS_FIRST = 0.5
-RETRY_SECONDS_MAX = 30.0
+RETRY_SECONDS_MAX = 5.0
 
 
 class Link:

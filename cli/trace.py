@@ -104,19 +104,20 @@ def timed(rows: Sequence[Row], above: Mapping[str, str]) -> list[dict[str, Any]]
     ]
 
 
-def drawn(node: str, rows: Sequence[Row]) -> Tree:
-    """Draw the cascade."""
+def drawn(node: str, rows: Sequence[Row], *, is_brief: bool = False) -> Tree:
+    """Draw the cascade; in brief, without the ids of messages."""
     top = Tree(Text(f"{node}: {len(rows)} messages"))
-    trees = {row["id"]: Tree(_label(row)) for row in rows}
+    trees = {row["id"]: Tree(_label(row, is_brief)) for row in rows}
     for row in rows:
         trees.get(row["parent"], top).children.append(trees[row["id"]])
     return top
 
 
-def _label(row: Row) -> Text:
+def _label(row: Row, is_brief: bool) -> Text:
     times = f"+{row['since_parent_ms']:.1f} ms, {row['since_first_ms']:.1f} ms in all"
     text = Text(show.clean(f"{row['kind']}.{row['verb']} {row['entity']}  "))
-    text.append(show.clean(f"{times}  by {row['sender']}  {row['id']}"), style="dim")
+    id = "" if is_brief else f"  {row['id']}"
+    text.append(show.clean(f"{times}  by {row['sender']}{id}"), style="dim")
     outcome = row["outcome"]
     if outcome.get("status") != "done":
         text.append(show.clean(f"  {outcome.get('status')} {reason_of(outcome)}"), style="red")

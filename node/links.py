@@ -218,7 +218,7 @@ class Links:
             name=self.node,
             seed_path=self.contacts.key(peer, "reader").seed_path,
             on_delivery=lambda delivery: self._hear(peer, key, delivery),
-            on_error=self.report,
+            on_error=lambda error: self.report(ConnectionError(f"peer {peer}: {error}")),
             tls=ssl.create_default_context() if wanted.startswith("tls:") else None,
         )
         await connection.link.start()

@@ -36,9 +36,13 @@ class Operator:
             self.heard.append(event)
             self._more.set()
 
-    async def call(self, kind: str, id: str, verb: str, _headers: dict[str, str] | None = None, **body: Any) -> Any:
+    async def call(
+        self, kind: str, id: str, verb: str, _headers: dict[str, str] | None = None, **body: Any
+    ) -> Any:
         subject = subjects.call(self.node, kind, id, verb)
-        return json.loads(await self.bus.request(subject, msgspec.json.encode(body), _headers or {}, WAIT_SECONDS))
+        return json.loads(
+            await self.bus.request(subject, msgspec.json.encode(body), _headers or {}, WAIT_SECONDS)
+        )
 
     async def done(self, kind: str, id: str, verb: str, **body: Any) -> Any:
         outcome = await self.call(kind, id, verb, **body)
@@ -68,7 +72,7 @@ class Operator:
                 await self._more.wait()
 
     async def event(self, type_: str, id: str = "", after: int = 0, **fields: Any) -> Any:
-        """Wait for an event of a type (``workflow.scheduled``), of an id, with these fields; return its body."""
+        """Wait for an event of a type (``workflow.scheduled``), with these fields; return its body."""
 
         def fits(heard: Heard) -> bool:
             kind, entity, name = heard.subject.split(".")[3:]

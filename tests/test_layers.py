@@ -54,7 +54,11 @@ def test_a_folder_imports_only_what_it_may(folder: str) -> None:
 def test_actors_are_pure(path: Path) -> None:
     assert not set(imports(path)) & IMPURE_MODULES
     assert not set(calls(path)) & IMPURE_CALLS
-    assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    assert not [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+    ]
 
 
 @pytest.mark.parametrize("path", sources("messages"), ids=lambda path: path.stem)

@@ -35,7 +35,8 @@ class Story:
     centre: Player
     examples: Path
     console: Console
-    checked: int = 0
+    checks: list[str]
+    """What was found to be so."""
 
     def title(self, text: str) -> None:
         """Open an act."""
@@ -46,7 +47,7 @@ class Story:
         """Note that something is as promised, or end the demo."""
         if not is_so:
             raise Unexpected(f"not so: {what} ({seen})")
-        self.checked += 1
+        self.checks.append(what)
         self.console.print(f"  [green]✓[/] {what}")
 
     def show(self, renderable: RenderableType) -> None:
@@ -75,7 +76,9 @@ class Story:
         outcome = await player.client.call((kind, id, verb), body, message=message)
         if outcome.status != "done":
             raise Unexpected(f"{player.name}: {kind} {id} {verb}: {outcome.code} {outcome.detail}")
-        self.console.print(f"  [dim]{player.name}:[/] {kind} {id} {verb} → {outcome.status}, version {outcome.version}")
+        self.console.print(
+            f"  [dim]{player.name}:[/] {kind} {id} {verb}: {outcome.status}, version {outcome.version}"
+        )
         return message
 
     async def workflow(self, id: str) -> dict[str, Any]:
@@ -108,7 +111,9 @@ async def meet(story: Story) -> None:
         lambda: story.laboratory.items("resource"), lambda items: len(items) == 2, "the catalogue"
     )
     named = {one["id"] for one in catalogue}
-    story.check(named == {"centre/hpc", "observatory/grib"}, f"the laboratory's catalogue: {sorted(named)}", named)
+    story.check(
+        named == {"centre/hpc", "observatory/grib"}, f"the laboratory's catalogue: {sorted(named)}", named
+    )
 
 
 async def plan(story: Story) -> None:
@@ -128,13 +133,15 @@ async def plan(story: Story) -> None:
     )
     told = await story.laboratory.ask("node", "trace", id=message)
     rows = trace.timed(told["messages"], trace.parents(told["node"], told["messages"]))
-    story.show(trace.drawn(told["node"], rows))
+    story.show(trace.drawn(told["node"], rows, is_brief=True))
     story.show(planned(executions, PARIS))
     nights = [datetime.fromisoformat(one["start"]).astimezone(PARIS) for one in executions]
     story.check(len({night.utcoffset() for night in nights}) == 2, "the clocks change between the nights")
     slots = await story.slots("forecast")
     times = {one["start"] for one in executions}
-    story.check({slot["start"] for slot in slots} == times, f"the centre booked all {len(slots)} of them", slots)
+    story.check(
+        {slot["start"] for slot in slots} == times, f"the centre booked all {len(slots)} of them", slots
+    )
     story.check(all(slot["state"] == "scheduled" for slot in slots), "each is confirmed", slots)
     found = await story.laboratory.ask("workspace", "get", id="forecast_ws")
     story.check(found["name"] == "Nightly forecast_workspace", "the workflow has its workspace", found)
@@ -150,7 +157,9 @@ async def share(story: Story) -> None:
             lambda items: len(items) == 1,
             f"the copy of {kind} {id}",
         )
-        story.check(copies[0]["id"] == f"laboratory/{id}", f"the observatory holds {kind} laboratory/{id}", copies)
+        story.check(
+            copies[0]["id"] == f"laboratory/{id}", f"the observatory holds {kind} laboratory/{id}", copies
+        )
     own = await story.observatory.items("execution")
     story.check(own == [], "a copy does not plan: no executions there", own)
 
@@ -162,16 +171,24 @@ async def collide(story: Story) -> None:
     await story.call(story.laboratory, "workflow", "hindcast", "save", _variant(story, "Hindcast", units=2))
     found = await story.settled("hindcast", "refused")
     (refusal,) = found["refusals"]
-    story.console.print(f"  [red]{refusal['code']}[/] by {refusal['owner']}/{refusal['resource'].rpartition('/')[2]}")
+    story.console.print(
+        f"  [red]{refusal['code']}[/] by {refusal['owner']}/{refusal['resource'].rpartition('/')[2]}"
+    )
     for conflict in refusal["conflicts"][:2]:
-        story.console.print(f"    {conflict['start']} is taken {conflict['busy_start']} – {conflict['busy_end']}")
+        story.console.print(
+            f"    {conflict['start']} is taken {conflict['busy_start']} to {conflict['busy_end']}"
+        )
     for free in refusal["nearest"]:
-        story.console.print(f"    free: {free['start']} – {free['end']}")
-    story.check(refusal["code"] == "booking_refused", "the outcome names owner, resource and interval", refusal)
+        story.console.print(f"    free: {free['start']} to {free['end']}")
+    story.check(
+        refusal["code"] == "booking_refused", "the outcome names owner, resource and interval", refusal
+    )
     story.check(len(refusal["nearest"]) > 0, "and the nearest free times", refusal)
     story.check(await story.slots() == before, "nothing of it remains at the centre")
     left = await story.laboratory.until(
-        lambda: story.laboratory.items("execution", workflow="hindcast"), lambda items: not items, "no executions"
+        lambda: story.laboratory.items("execution", workflow="hindcast"),
+        lambda items: not items,
+        "no executions",
     )
     story.check(left == [], "nor at the laboratory")
 
@@ -184,9 +201,13 @@ async def crash(story: Story) -> None:
     fields = _variant(story, "Nowcast", units=1)
     await story.call(story.laboratory, "workflow", "nowcast", "save", fields)
     found = await story.settled("nowcast", "planning")
-    story.check(found["waiting"] == ["centre"], "the plan waits for the centre, and says so", found["waiting"])
+    story.check(
+        found["waiting"] == ["centre"], "the plan waits for the centre, and says so", found["waiting"]
+    )
     backlog = await story.laboratory.ask("peer", "backlog", id="centre")
-    story.console.print(f"  [dim]laboratory:[/] {backlog['unacknowledged']} messages wait, oldest {backlog['oldest_at']}")
+    story.console.print(
+        f"  [dim]laboratory:[/] {backlog['unacknowledged']} messages wait, oldest {backlog['oldest_at']}"
+    )
     await story.centre.start()
     story.console.print("  [dim]centre:[/] started again on the same data")
     await story.settled("nowcast", "scheduled")
@@ -271,5 +292,6 @@ def _local_time(one: dict[str, Any]) -> str:
 
 
 def examples() -> Path:
-    """Return where the examples are."""
-    return Path(str(files("cli"))).parent / "examples"
+    """Return where the examples are: beside the packages in a checkout, inside this one when installed."""
+    installed = Path(str(files("cli.demo"))) / "examples"
+    return installed if installed.exists() else installed.parents[2] / "examples"

@@ -6,8 +6,6 @@ import socket
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from cli.up import QUIET_SECONDS, Repeated
 from tests.cli.running import Covey, start, up
 
