@@ -253,6 +253,11 @@ def _puts(state: State, turn: Turn, peers: Iterable[str]) -> list[Order]:
     return sharing.puts(owned, rights, peers)
 
 
+def copies(state: State, peer: str, _node: str) -> tuple[int, int] | None:
+    """Return the age of the copy that a peer in it should hold."""
+    return (state.generation, 0) if state.content is not None and peer in state.content.peers else None
+
+
 def _share(state: State, content: Content) -> sharing.Share:
     rules: tuple[Rule, ...] = content.rules
     return sharing.Share(generation=state.generation, peers=content.peers, rules=rules)
@@ -285,5 +290,6 @@ ACTOR: Actor[State, Any, Any] = Actor(
     needs=needs,
     summary=summary,
     view=view,
+    copies=copies,
     internal=frozenset({"join_refused", "forget", "announce"}),
 )
