@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types bench soak lock docs clean
+.PHONY: demo test check bench sim soak lock docs clean
 
 demo: .venv/ready          ## Run the main job: three organisations plan together.
 	@$(BIN)/covey demo
@@ -21,6 +21,9 @@ bench: .venv/ready         ## Measure: a table and a JSON line each.
 
 soak: .venv/ready          ## Run many more simulated schedules, faults and malformed messages.
 	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest tests/sim tests/fault -x
+
+sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug).
+	@$(BIN)/python -m tests.sim $(SEED) $(BUG)
 
 docs: .venv/ready          ## Write the generated part of the documentation again.
 	@$(BIN)/covey schema --markdown > docs/wire.md

@@ -115,5 +115,5 @@ def message(id: str, to: str, command: Any = None, **more: Any) -> Envelope:
     command = command or Add()
     verb = tag(command).rpartition(".")[2]
     sender = ACTOR if verb == "alarm" else OPERATOR
-    fields = {"at": 1_800_000_000_000_000, "sender": sender} | more
+    fields: dict[str, Any] = {"at": 1_800_000_000_000_000, "sender": sender} | more
     return Envelope(id=id, to=Address("counter", to), verb=verb, body=encode(command), **fields)
