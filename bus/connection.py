@@ -66,10 +66,10 @@ async def connect(
     try:
         await asyncio.wait_for(bus.open(options), within_seconds)
     except TimeoutError as error:
-        await client.close()
+        await bus.close()
         raise ConnectionError(f"{url} did not let us in: {client.last_error or 'no answer'}") from error
     except BaseException:
-        await client.close()
+        await bus.close()
         raise
     return bus
 

@@ -58,7 +58,8 @@ class Acknowledgements:
         """Say something of a delivery soon; lost with the connection, it means a redelivery."""
         self._frames.append(b"PUB %b %d\r\n%b\r\n" % (reply.encode(), len(what), what))
         if len(self._frames) == 1:
-            self._start(self.flush())
+            with suppress(RuntimeError):  # the connection was closed while the delivery was in hand
+                self._start(self.flush())
 
     async def flush(self) -> None:
         """Send what was said so far."""

@@ -35,6 +35,7 @@ class Crew:
         task = self._group.create_task(self._guard(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled first never began it
         return task
 
     async def close(self) -> None:

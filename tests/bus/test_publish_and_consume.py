@@ -7,7 +7,7 @@ from bus.consumer import Delivery
 from bus.publisher import Outbound, PublishFailed
 from bus.streams import ConsumerSettings, StreamSettings, settings
 from tests.bus.heard import Ear
-from tests.conftest import NODE
+from tests.conftest import NODE, Embedded
 
 SETTINGS = settings(NODE, ["workflow"], ["http"])
 
@@ -172,3 +172,17 @@ async def test_a_paused_consumer_delivers_what_was_sent_and_goes_on_later(bus: B
 
     assert heard_in_the_pause == 2
     assert [delivery.attempts for delivery in await ear.count(4)] == [1, 1, 1, 1]
+
+
+async def test_what_is_acknowledged_after_the_connection_was_closed_harms_nobody(nats_server: Embedded) -> None:
+    ear = Ear[Delivery]()
+    async with await nats_server.connect() as first:
+        await first.ensure(SETTINGS)
+        await first.publish(commands(1))
+        await first.consume("CMD", "workflow", on_delivery=ear)
+        (delivery,) = await ear.count(1)
+
+    await delivery.ack()
+    await delivery.nak(1.0)
+
+    assert delivery.sequence == 1
