@@ -85,11 +85,12 @@ class Links:
     async def refresh(self, peer: str, known: Known | None, *, is_invited: bool = False) -> None:
         """Bring up, or take down, what belongs to a peer in this state."""
         async with self._turn:
-            is_wanted = is_invited if known is None else known.status != "blocked"
+            is_wanted = is_invited if known is None else known.status == "partner"
             if known is None and not is_invited:
                 self.contacts.forget(peer)
             elif known is not None:
-                self.contacts.keep(peer, replace(self.contacts.facts(peer), is_shut=not is_wanted))
+                is_shut = known.status == "blocked"
+                self.contacts.keep(peer, replace(self.contacts.facts(peer), is_shut=is_shut))
             await self.tell_server()
             if not is_wanted:
                 await self._take_down(peer)
