@@ -53,16 +53,25 @@ class Place:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._stack = AsyncExitStack()
+        self._node: Operator | None = None
+
+    @property
+    def node(self) -> Operator:
+        """The node that runs there now."""
+        assert self._node is not None
+        return self._node
 
     async def start(self) -> Operator:
-        return await self._stack.enter_async_context(in_own_task(one_node(self.data, self.data.name)))
+        running = in_own_task(one_node(self.data, self.data.name))
+        self._node = await self._stack.enter_async_context(running)
+        return self._node
 
     async def stop(self) -> None:
         await self._stack.aclose()
 
 
 @asynccontextmanager
-async def places(directory: Path, *names: str) -> AsyncIterator[tuple[list[Place], list[Operator]]]:
+async def places(directory: Path, *names: str) -> AsyncIterator[list[Place]]:
     """Run nodes that have all met, each of which can go away."""
     found = [Place(directory / name) for name in names]
     try:
@@ -70,7 +79,7 @@ async def places(directory: Path, *names: str) -> AsyncIterator[tuple[list[Place
         for number, host in enumerate(nodes):
             for guest in nodes[number + 1 :]:
                 await meet(host, guest)
-        yield found, nodes
+        yield found
     finally:
         for place in found:
             await place.stop()

@@ -404,8 +404,8 @@ async def test_the_deadline_refuses_a_plan_that_an_owner_does_not_answer(
 
 
 async def test_an_owner_that_is_away_is_waited_for_and_named(tmp_path: Any) -> None:
-    async with places(tmp_path, "lab", "centre") as ((_, away), (lab, centre)):
-        near, id = await offer(centre, lab), fresh("wf")
+    async with places(tmp_path, "lab", "centre") as (here, away):
+        lab, near, id = here.node, await offer(away.node, here.node), fresh("wf")
         await away.stop()
 
         await lab.done("workflow", id, "save", **workflow(id, f"centre/{near}"))

@@ -328,15 +328,15 @@ async def test_a_right_that_was_withdrawn_meanwhile_is_refused_by_the_owner(
 ) -> None:
     id, team = await given(lab, centre, rules=[{"peer": "centre", "can": ["write"]}])
     copy = copy_id("lab", "workflow", id)
-    await centre.done("peer", "lab", "pause")
+    await lab.done("peer", "centre", "pause")
+    await centre.done("copy", copy, "propose", body={"name": "theirs"})
+
     fields = {"name": team, "peers": ["centre"], "workspaces": [f"{id}_ws"], "workflows": [id]}
     await lab.done("shared_workspace", team, "save", **fields)
     await lab.event("workflow.joined", id, shared_generation=2)
+    await lab.done("peer", "centre", "resume")
 
-    await centre.done("copy", copy, "propose", body={"name": "theirs"})
     await lab.event("workflow.rejected", id, code="not_granted")
-    await centre.done("peer", "lab", "resume")
-
     await centre.event("copy.proposal_refused", copy, code="not_granted")
     assert (await lab.ask("workflow", "get", id))["name"] == id
 
