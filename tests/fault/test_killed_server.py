@@ -14,12 +14,12 @@ from tests.fault.load import OF_END, OF_GROUND, OF_WAVE, end, ground, times, wav
 from tests.fault.process import NodeProcess, node_process, publish
 from tests.fault.told import told
 
-LIVES = 4
-KILLS = 5
+LIVES = 5
+KILLS = 4
 """In each life of the node: the sooner a server dies again, the longer its supervisor waits."""
 STOP_SECONDS = 6.0
 WAVES = range(1, LIVES * KILLS + 1)
-WIPED = 8
+WIPED = 7
 """The wave in which the server also loses its store."""
 EFFECTS = OF_GROUND + times(OF_WAVE, len(WAVES)) + OF_END
 
@@ -42,12 +42,18 @@ async def disturb(node: NodeProcess, bus: Bus, number: int) -> None:
     await publish(bus, messages[:before])
     if number == WIPED:
         wipe(node)
-        # what was acknowledged may not have been handled: a client that is told of the loss says it again
-        messages = [*ground(), *(message for earlier in WAVES[:number] for message in wave(earlier))]
-        before = 0
+        await refill(node, bus)
     else:
         kill(node)
-    await publish(bus, messages[before:])
+        await publish(bus, messages[before:])
+
+
+async def refill(node: NodeProcess, bus: Bus) -> None:
+    """Say all again, for what was acknowledged may not have been handled; wait till all is told again."""
+    waves = WAVES[:WIPED]
+    await publish(bus, [*ground(), *(message for number in waves for message in wave(number))])
+    async with told(node) as heard:
+        await heard.until_types(OF_GROUND + times(OF_WAVE, len(waves)))
 
 
 async def test_killed_twenty_times_and_wiped_once_it_loses_and_doubles_nothing(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ async def hold_here(owner: Operator, number: int) -> None:
 
 
 async def hold_there(peer: Operator, number: int, secret: bytes) -> None:
-    """Let the peer's gateway say the same to the owner, as if so many workflows of the peer had ordered it."""
+    """Let the peer's gateway say the same to the owner, as if workflows of the peer had ordered it."""
     subject = subjects.command(PEER, "peer", OWNER, "send")
     sends = []
     for one in range(HOLDS):

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 
 import nats
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from messages import subjects
-from tests.fault.process import NODE, SECONDS, NodeProcess
+from tests.fault.process import AGAIN_SECONDS, NODE, SECONDS, NodeProcess
 
 
 class Told:
@@ -52,10 +54,20 @@ async def told(node: NodeProcess) -> AsyncIterator[Told]:
     client = await nats.connect(node.url, nkeys_seed=seed, allow_reconnect=False, error_cb=_pass)
     try:
         told = Told()
-        await client.jetstream().subscribe(subjects.every(NODE, "evt"), ordered_consumer=True, cb=told.hear)
+        await _subscribe(client.jetstream(), told)
         yield told
     finally:
         await client.close()
+
+
+async def _subscribe(stream: JetStreamContext, told: Told) -> None:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                await stream.subscribe(subjects.every(NODE, "evt"), ordered_consumer=True, cb=told.hear)
+                return
+            except NotFoundError:  # the server was wiped, and the node has not made its streams anew yet
+                await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _pass(_error: Exception) -> None:
