@@ -174,7 +174,9 @@ async def test_a_paused_consumer_delivers_what_was_sent_and_goes_on_later(bus: B
     assert [delivery.attempts for delivery in await ear.count(4)] == [1, 1, 1, 1]
 
 
-async def test_what_is_acknowledged_after_the_connection_was_closed_harms_nobody(nats_server: Embedded) -> None:
+async def test_what_is_acknowledged_after_the_connection_was_closed_harms_nobody(
+    nats_server: Embedded,
+) -> None:
     ear = Ear[Delivery]()
     async with await nats_server.connect() as first:
         await first.ensure(SETTINGS)
