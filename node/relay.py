@@ -46,6 +46,10 @@ class Relay:
         self._last = dict.fromkeys(lanes, 0)
         """The position that was queued last, by lane."""
         self._is_behind = True
+        self._has_missed = False
+        """Whether something was committed while the store was read, perhaps behind our back."""
+        self._looks = 0
+        """How often everything was begun anew: what was under way before counts no more."""
         self._wake = asyncio.Event()
         self._wake.set()
         self._idle = asyncio.Event()
@@ -58,6 +62,7 @@ class Relay:
     def put(self, rows: Sequence[Outgoing]) -> None:
         """Publish these soon; what there is no room for is read from the store later."""
         if self._is_behind:
+            self._has_missed = True
             return
         if len(self._queue) + len(rows) > QUEUE_MAX:
             self._is_behind = True
@@ -68,6 +73,7 @@ class Relay:
 
     def look_again(self) -> None:
         """Read from the store from the beginning: what was sent may have been lost."""
+        self._looks += 1
         self._queue.clear()
         self._last = dict.fromkeys(self.lanes, 0)
         self._is_behind = True
@@ -100,26 +106,31 @@ class Relay:
                 self._queue.append(row)
 
     async def _load(self) -> None:
+        self._has_missed, look = False, self._looks
         pages = [await self._store.unsent(lane, self._last[lane], BATCH) for lane in self.lanes]
-        self._is_behind = any(len(page) == BATCH for page in pages)
+        if look != self._looks:
+            return
+        self._is_behind = self._has_missed or any(len(page) == BATCH for page in pages)
         for page in pages:
             self._queue_up(page)
 
     async def _send(self) -> bool:
-        rows = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        rows, look = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))], self._looks
         try:
-            sequences = await self._publish([self._dress(row) for row in rows])
+            sequences = dict(enumerate(await self._publish([self._dress(row) for row in rows])))
+            missing: list[Outgoing] = []
         except PublishFailed as failed:
-            self._note(rows, failed.sequences | dict.fromkeys(failed.hopeless, UNSENDABLE))
+            sequences = failed.sequences | dict.fromkeys(failed.hopeless, UNSENDABLE)
             missing = [rows[place] for place in failed.missing if place not in failed.hopeless]
-            self._queue.extendleft(reversed(missing))
-            return False
         except (OSError, RuntimeError):
-            self._queue.extendleft(reversed(rows))
-            return False
-        self._reach("mid_relay")
-        self._note(rows, dict(enumerate(sequences)))
-        return True
+            sequences, missing = {}, rows
+        if look != self._looks:
+            return not missing  # what the store holds unsent is read again, and these are among it
+        self._queue.extendleft(reversed(missing))
+        if not missing:
+            self._reach("mid_relay")
+        self._note(rows, sequences)
+        return not missing
 
     def _note(self, rows: Sequence[Outgoing], sequences: dict[int, int]) -> None:
         if sequences:
