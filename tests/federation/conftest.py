@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.federation.forger import Scene, forging
 from tests.federation.stage import in_own_task
 from tests.nodes import Operator, federation, one_node
 
@@ -45,3 +46,14 @@ def centre(three: list[Operator]) -> Operator:
 @pytest.fixture(scope="module")
 def observatory(three: list[Operator]) -> Operator:
     return three[2]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """A victim with two peers, of which one lies."""
+    directory = tmp_path_factory.mktemp("scene")
+    async with (
+        in_own_task(federation(directory, "victim", "mallory", "third")) as nodes,
+        forging(directory / "mallory", nodes[0]) as forger,
+    ):
+        yield Scene(forger, nodes[0], nodes[2])

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from bus.keys import Key, load
 from bus.publisher import Outbound
 from messages import subjects
 from messages.base import encode
+from messages.copies import copy_id
 from messages.envelope import derive, digest
 from messages.peer import FederatedMessage, To
 from tests.federation.stage import fresh
@@ -93,3 +94,25 @@ async def forging(data: Path, victim: Operator) -> AsyncIterator[Forger]:
     url = msgspec.json.decode((data / "endpoint.json").read_bytes())["nats_url"]
     async with await connect(url, name="forger", seed_path=seed) as bus:
         yield Forger(data.name, victim, bus, load(data / "keys" / "identity.seed"))
+
+
+class Scene(NamedTuple):
+    """Who lies to whom, about what."""
+
+    forger: Forger
+    victim: Operator
+    third: Operator
+
+
+async def everything(node: Operator) -> dict[str, Any]:
+    """Return all that a node has, but for what it knows of its peers."""
+    kinds = ("resource", "workflow", "workspace", "shared_workspace", "execution", "booking", "copy")
+    return {kind: await node.items(kind) for kind in kinds}
+
+
+def a_put(
+    kind: str, id: str, owner: str = "mallory", generation: int = 1, name: str = "x"
+) -> tuple[str, dict[str, Any]]:
+    """Return where a copy is said to be put, and what is said."""
+    said = {"owner": owner, "kind": kind, "id": id, "name": name, "generation": generation, "version": 0}
+    return f"copy.{copy_id(owner, kind, id)}.put", said | {"body": {"name": name}}

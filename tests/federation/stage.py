@@ -37,14 +37,19 @@ async def in_own_task(context: AbstractAsyncContextManager[Value]) -> AsyncItera
             await leave.wait()
 
     task = asyncio.create_task(hold())
-    await asyncio.wait([task, entered], return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        task.result()
+    task.add_done_callback(lambda task: _fail(entered, task))
+    value = await entered
     try:
-        yield entered.result()
+        yield value
     finally:
         leave.set()
         await task
+
+
+def _fail(entered: asyncio.Future[Value], task: asyncio.Task[None]) -> None:
+    if not entered.done():
+        error = None if task.cancelled() else task.exception()
+        entered.set_exception(error or RuntimeError("it ended before it began"))
 
 
 class Place:

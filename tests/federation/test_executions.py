@@ -25,6 +25,9 @@ from tests.nodes import Operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+Times = list[tuple[int, float]]
+"""Days from today on, each with hours."""
+
 
 async def starts(node: Operator, id: str) -> list[Any]:
     return [instant(one["start"]) for one in await executions(node, id)]
@@ -44,7 +47,7 @@ async def test_without_cron_there_is_one_execution_at_start(acme: Operator) -> N
     assert (only["state"], only["code"], only["workflow"], only["bookings"]) == ("scheduled", 1, id, [])
 
 
-CRONS = {
+CRONS: dict[str, tuple[dict[str, Any], Times]] = {
     "six_fields": ({"cron": "0 30 2 * * *"}, [(1, 2.5), (2, 2.5)]),
     "five_fields": ({"cron": "30 2 * * *"}, [(1, 2.5), (2, 2.5)]),
     "strictly_between": ({"cron": "0 0 0 * * *"}, [(2, 0)]),
@@ -133,7 +136,6 @@ async def test_a_start_that_is_past_is_stored_inactive_and_the_outcome_says_so(a
     assert await executions(acme, id) == []
 
 
-Times = list[tuple[int, float]]
 CHANGES: dict[str, tuple[dict[str, Any], Times, float]] = {
     "start": ({"start": at(2).isoformat()}, [(2, 2.5)], 0.75),
     "end": ({"end": at(2).isoformat()}, [(1, 2.5)], 0.75),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import nats
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from bus.client import Heard
 from bus.publisher import Outbound
 from messages import subjects
-from tests.federation.stage import at, copied, executions, fresh, instant, nightly, offer, planned, workflow
+from tests.federation.stage import copied, executions, fresh, instant, offer, workflow
 from tests.nodes import Operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 DATA = {"type": "data"}
 
@@ -127,102 +127,6 @@ async def test_a_dead_letter_is_retried_or_discarded_once(acme: Operator) -> Non
     assert (again["outcome"]["code"], late["code"]) == ("invalid_message", "state_conflict")
 
 
-async def test_a_version_that_is_expected_must_be_the_present_one(acme: Operator) -> None:
-    id = fresh("data")
-    await acme.call("resource", id, "save", {subjects.EXPECT: "0"}, name="first", **DATA)
-
-    wrong = await acme.call("resource", id, "save", {subjects.EXPECT: "0"}, name="second", **DATA)
-    right = await acme.call("resource", id, "save", {subjects.EXPECT: "1"}, name="second", **DATA)
-
-    assert (wrong["code"], wrong["extra"]) == ("version_conflict", {"stored": 1, "expected": 0})
-    assert (right["status"], right["version"]) == ("done", 2)
-
-
-async def test_a_durable_command_with_an_old_version_is_refused_too(acme: Operator) -> None:
-    id = fresh("data")
-    await acme.done("resource", id, "save", name="first", **DATA)
-
-    body = b'{"name": "second", "type": "data"}'
-    message = await publish(acme, f"resource.{id}.save", body, **{subjects.EXPECT: "7"})
-
-    assert json.loads((await told(acme, "resource.rejected", message)).body)["code"] == "version_conflict"
-    assert (await acme.ask("resource", "get", id))["name"] == "first"
-
-
-@pytest.mark.parametrize("expect", ["", "retry"])
-async def test_without_a_version_or_with_retry_the_last_one_wins(acme: Operator, expect: str) -> None:
-    id, headers = fresh("data"), {subjects.EXPECT: expect} if expect else {}
-    await acme.done("resource", id, "save", name="first", **DATA)
-
-    outcome = await acme.call("resource", id, "save", headers, name="second", **DATA)
-
-    assert (outcome["status"], outcome["version"]) == ("done", 2)
-
-
-async def test_an_expected_version_that_is_none_is_refused(acme: Operator) -> None:
-    outcome = await acme.call("resource", fresh("data"), "save", {subjects.EXPECT: "soon"}, name="x", **DATA)
-
-    assert (outcome["status"], outcome["code"]) == ("rejected", "invalid_header")
-
-
-async def test_the_same_id_twice_gives_the_same_outcome(acme: Operator) -> None:
-    id, headers = fresh("data"), {subjects.MESSAGE_ID: fresh("message")}
-    first = await acme.call("resource", id, "save", headers, name=id, **DATA)
-    await acme.done("resource", id, "save", name="changed since", **DATA)
-
-    again = await acme.call("resource", id, "save", headers, name=id, **DATA)
-
-    assert again == first
-    assert (await acme.ask("resource", "get", id))["name"] == "changed since"
-
-
-async def test_a_refusal_under_the_same_id_is_the_same_too(acme: Operator) -> None:
-    id, headers = fresh("wf"), {subjects.MESSAGE_ID: fresh("message")}
-    first = await acme.call("workflow", id, "delete", headers)
-    await acme.done("workflow", id, "save", name=id)
-
-    again = await acme.call("workflow", id, "delete", headers)
-
-    assert (again, first["code"]) == (first, "not_found")
-    assert (await acme.ask("workflow", "get", id))["name"] == id
-
-
-async def test_the_same_id_with_other_bytes_is_refused(acme: Operator) -> None:
-    id, headers = fresh("data"), {subjects.MESSAGE_ID: fresh("message")}
-    await acme.call("resource", id, "save", headers, name=id, **DATA)
-
-    other = await acme.call("resource", id, "save", headers, name="other", **DATA)
-
-    assert (other["status"], other["code"]) == ("rejected", "id_reused")
-    assert (await acme.ask("resource", "get", id))["name"] == id
-
-
-async def test_a_call_and_a_durable_command_share_their_ids(acme: Operator) -> None:
-    id, body = fresh("data"), {"name": "one", "type": "data"}
-    message = await publish(acme, f"resource.{id}.save", json.dumps(body, separators=(",", ":")).encode())
-    await told(acme, "resource.saved", message)
-
-    again = await acme.call("resource", id, "save", {subjects.MESSAGE_ID: message}, **body)
-
-    assert (again["status"], again["version"], again["message"]) == ("done", 1, message)
-    assert len((await acme.ask("resource", "history", id))["events"]) == 1
-
-
-async def test_nobody_pretends_to_be_an_actor_or_a_peer(acme: Operator) -> None:
-    for sender in ("actor", "peer/lab", "alarm"):
-        outcome = await acme.call(
-            "execution", fresh("run"), "remove", {subjects.SENDER: sender}, generation=1
-        )
-
-        assert outcome["code"] == "bad_seal"
-
-
-async def test_an_alarm_is_not_rung_by_a_client(acme: Operator) -> None:
-    outcome = await acme.call("execution", fresh("run"), "alarm", name="forget", due=at().isoformat())
-
-    assert outcome["code"] == "unknown_verb"
-
-
 async def test_events_are_cloudevents_in_order(acme: Operator) -> None:
     id = fresh("data")
     message = await publish(acme, f"resource.{id}.save", b'{"name": "one", "type": "data"}')
@@ -312,147 +216,6 @@ async def test_nats_micro_discovers_calls_and_asks(acme: Operator) -> None:
         assert (told["metadata"]["node"], stats["endpoints"][0]["data"]["failed"]) == ("acme", 0)
 
     assert found == {"covey-call": "covey.acme.call.>", "covey-ask": "covey.acme.ask.>"}
-
-
-async def test_a_history_has_every_change_of_a_deleted_entity_too(acme: Operator) -> None:
-    id = fresh("wf")
-    first = await acme.done("workflow", id, "save", name=id)
-    await acme.done("workflow", id, "save", name=id, description="second")
-    await acme.done("workflow", id, "delete")
-
-    events = (await acme.ask("workflow", "history", id))["events"]
-
-    assert [(event["version"], event["type"]) for event in events] == [
-        (1, "workflow.saved"),
-        (2, "workflow.saved"),
-        (3, "workflow.deleted"),
-    ]
-    assert (events[0]["message"], events[0]["sender"]) == (first["message"], "operator")
-    assert [one["version"] for one in (await acme.ask("workflow", "history", id, after=2))["events"]] == [3]
-    assert len((await acme.ask("workflow", "history", id, limit=1))["events"]) == 1
-
-
-@pytest.mark.parametrize("kind", ["resource", "workflow", "workspace", "shared_workspace"])
-async def test_a_deleted_id_is_a_tombstone(acme: Operator, kind: str) -> None:
-    id, fields = fresh("gone"), DATA if kind == "resource" else {}
-    await acme.done(kind, id, "save", name=id, **fields)
-    await acme.done(kind, id, "delete")
-
-    again = await acme.call(kind, id, "save", name=id, **fields)
-    twice = await acme.done(kind, id, "delete")
-
-    assert (again["code"], twice["events"], twice["version"]) == ("deleted", [], 2)
-    assert (await acme.ask(kind, "get", id))["code"] == "not_found"
-    assert id not in str(await acme.items(kind, name=id))
-
-
-async def test_what_never_was_is_not_found(acme: Operator) -> None:
-    for kind in (
-        "resource",
-        "workflow",
-        "workspace",
-        "execution",
-        "shared_workspace",
-        "booking",
-        "peer",
-        "copy",
-    ):
-        assert (await acme.ask(kind, "get", "never"))["code"] == "not_found"
-        assert (await acme.ask(kind, "history", "never"))["code"] == "not_found"
-
-
-async def test_a_listing_is_filtered_by_labels_and_fields(acme: Operator) -> None:
-    team, ids = fresh("team"), sorted([fresh("data"), fresh("data"), fresh("data")])
-    for id, type_ in zip(ids, ("data", "storage", "data"), strict=True):
-        labels = {"team": team, "of": id}
-        await acme.done("resource", id, "save", name=id, type=type_, labels=labels)
-
-    async def ids_of(**asked: Any) -> list[str]:
-        return [one["id"] for one in await acme.items("resource", **asked)]
-
-    assert await ids_of(labels={"team": team}) == ids
-    assert await ids_of(labels={"team": team}, type="data") == [ids[0], ids[2]]
-    assert await ids_of(labels={"team": team, "of": ids[1]}) == [ids[1]]
-    assert await ids_of(labels={"team": team}, public=True) == []
-
-
-async def test_a_listing_is_ordered_both_ways(acme: Operator) -> None:
-    team = fresh("team")
-    for id, name in ((fresh("data"), f"{team} b"), (fresh("data"), f"{team} a")):
-        await acme.done("resource", id, "save", name=name, labels={"team": team}, **DATA)
-
-    up = await acme.items("resource", labels={"team": team}, order="name")
-    down = await acme.items("resource", labels={"team": team}, order="-name")
-
-    assert [one["name"] for one in up] == [f"{team} a", f"{team} b"]
-    assert up == down[::-1]
-
-
-@pytest.mark.parametrize("order", ["id", "-id", "at", "-at", "name", "-version"])
-async def test_a_listing_is_paged_without_a_gap_or_a_repeat(acme: Operator, order: str) -> None:
-    id = await planned(acme, schedule=nightly(7))
-    found: list[str] = []
-    asked: dict[str, Any] = {"workflow": id, "order": order, "limit": 3}
-    page = await acme.ask("execution", "list", **asked)
-    while page["items"]:
-        found += [one["id"] for one in page["items"]]
-        page = (
-            await acme.ask("execution", "list", **asked, cursor=page["cursor"])
-            if page["cursor"]
-            else {"items": []}
-        )
-
-    assert len(found) == 7
-    assert found == [one["id"] for one in await acme.items("execution", workflow=id, order=order)]
-
-
-async def test_executions_are_listed_by_workflow_state_and_time(acme: Operator) -> None:
-    id = await planned(acme, schedule=nightly(4))
-    (first, *_) = await executions(acme, id)
-    await acme.done("execution", first["id"], "start")
-
-    window = {"from": at(2).isoformat(), "to": at(4).isoformat()}
-    inside = await acme.items("execution", workflow=id, order="at", **window)
-    running = await acme.items("execution", workflow=id, state="started")
-
-    assert [instant(one["start"]) for one in inside] == [at(2, hours=2.5), at(3, hours=2.5)]
-    assert [one["id"] for one in running] == [first["id"]]
-    assert all(one["start"].endswith("Z") for one in inside)
-
-
-WRONG_QUESTIONS = {
-    "order": {"order": "colour"},
-    "limit": {"limit": 0},
-    "cursor": {"cursor": "zz"},
-    "from": {"from": "yesterday"},
-}
-
-
-@pytest.mark.parametrize("field", WRONG_QUESTIONS)
-async def test_a_listing_with_a_wrong_field_is_refused(acme: Operator, field: str) -> None:
-    told = await acme.ask("execution", "list", **WRONG_QUESTIONS[field])
-
-    assert (told["status"], told["code"]) == ("rejected", "invalid_message")
-
-
-async def test_an_unknown_question_or_kind_is_refused_with_what_there_is(acme: Operator) -> None:
-    query = await acme.ask("booking", "colour", "hpc")
-    kind = await acme.ask("unicorn", "list")
-
-    assert (query["code"], "freebusy" in query["detail"]) == ("unknown_query", True)
-    assert (kind["code"], "workflow" in kind["detail"]) == ("unknown_kind", True)
-
-
-async def test_a_saved_workflow_is_answered_with_all_its_fields(acme: Operator) -> None:
-    id = await planned(acme, metadata={"a": [1]}, environment="test", perimeters=["p"], labels={"x": "y"})
-
-    found = await acme.ask("workflow", "get", id)
-
-    saved = workflow(id, metadata={"a": [1]}, environment="test", perimeters=["p"], labels={"x": "y"})
-    for field in ("name", "metadata", "environment", "perimeters", "labels", "schedule_active", "resources"):
-        assert found[field] == saved[field]
-    assert (found["generation"], found["workspace"], found["plan"]) == (1, f"{id}_ws", "scheduled")
-    assert (found["waiting"], found["refusals"], found["active"]) == ([], [], True)
 
 
 async def test_correlation_and_cause_go_along_the_cascade_at_every_node(
