@@ -74,6 +74,11 @@ class Intake:
             asyncio.get_running_loop().call_later(NOTE_SECONDS, self._wake.set)
         self._sent += sent
 
+    async def write_notes(self) -> None:
+        """Write now what the broker has, so that nothing says so later of a broker that has lost it."""
+        sent, self._sent = self._sent, []
+        await self._engine.note_sent(sent)
+
     async def call(self, envelope: Envelope) -> bytes:
         """Handle one message and return its outcome."""
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

@@ -136,6 +136,8 @@ class Node:
     async def heal(self) -> None:
         """Send again what a broker that was emptied, or is shorter than it was, has lost."""
         parts = self._parts
+        parts.relay.look_again()  # what is under way is not noted any more
+        await parts.intake.write_notes()
         for lane in LANES:
             state = await parts.bus.stream_state(lane)
             if state is None:
