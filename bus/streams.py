@@ -23,6 +23,8 @@ EVENTS_BYTES_MAX = 4096 * MEBIBYTE
 TASKS_BYTES_MAX = 1024 * MEBIBYTE
 OUT_BYTES_MAX = 512 * MEBIBYTE
 ACK_WAIT_SECONDS = 30
+OUT_ACK_WAIT_SECONDS = 5
+"""What a peer had in hand when it died comes again after this; it may not reset its consumer itself."""
 ACKS_PENDING_MAX = 4096
 """How many messages of one consumer may be delivered and not yet acknowledged."""
 DELIVER_FOR_EVER = -1
@@ -76,7 +78,7 @@ def out_settings(node: str, peer: str, max_bytes: int = OUT_BYTES_MAX) -> tuple[
     subject = subjects.out(node, peer)
     return (
         StreamSettings(
-            name=OUT, subjects=(subject,), max_bytes=max_bytes, consumers=_consumers({peer: subject})
+            name=OUT, subjects=(subject,), max_bytes=max_bytes, consumers=_consumers({peer: subject}, OUT_ACK_WAIT_SECONDS)
         ),
     )
 
@@ -134,5 +136,10 @@ def _is_same(wanted: Any, actual: Any) -> bool:
     return bool(wanted == actual)
 
 
-def _consumers(filters: Mapping[str, str]) -> tuple[ConsumerSettings, ...]:
-    return tuple(ConsumerSettings(name=name, filter_subject=subject) for name, subject in filters.items())
+def _consumers(
+    filters: Mapping[str, str], ack_wait_seconds: int = ACK_WAIT_SECONDS
+) -> tuple[ConsumerSettings, ...]:
+    return tuple(
+        ConsumerSettings(name=name, filter_subject=subject, ack_wait_seconds=ack_wait_seconds)
+        for name, subject in filters.items()
+    )

@@ -54,8 +54,10 @@ async def test_messages_go_on_after_the_server_was_killed(bus: Bus, nats_server:
     os.kill(killed, signal.SIGKILL)
     await bus.publish([command(2)])
 
-    later = (await ear.count(2))[-1]
-    assert later.sequence == 2
+    # the acknowledgement of the first may not have come before the end, then it is delivered again
+    heard = await ear.count(2)
+    heard = heard if heard[-1].sequence == 2 else await ear.count(3)
+    assert heard[-1].sequence == 2
     assert nats_server.server.pid not in (0, killed)
     assert nats_server.server.restarts == 1
 
