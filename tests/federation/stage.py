@@ -184,3 +184,16 @@ async def planned(node: Operator, *computes: str, **more: Any) -> str:
 def instant(text: str) -> datetime:
     """Read an instant of an answer."""
     return msgspec.convert(text, datetime)
+
+
+async def gone(owner: Operator, resource: str) -> None:
+    """Wait until nothing is booked."""
+    await owner.becomes(lambda: slots(owner, resource), lambda found: found == [])
+
+
+async def booked(owner: Operator, resource: str, *states: str) -> list[Any]:
+    """Wait until what is booked has these states, in order."""
+    found: list[Any] = await owner.becomes(
+        lambda: slots(owner, resource), lambda found: [slot["state"] for slot in found] == list(states)
+    )
+    return found

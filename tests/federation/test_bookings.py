@@ -8,8 +8,10 @@ import pytest
 
 from tests.federation.stage import (
     at,
+    booked,
     executions,
     fresh,
+    gone,
     instant,
     nightly,
     offer,
@@ -23,19 +25,6 @@ from tests.federation.stage import (
 from tests.nodes import Operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-async def gone(owner: Operator, resource: str) -> None:
-    """Wait until nothing is booked."""
-    await owner.becomes(lambda: slots(owner, resource), lambda found: found == [])
-
-
-async def booked(owner: Operator, resource: str, *states: str) -> list[Any]:
-    """Wait until what is booked has these states, in order."""
-    found: list[Any] = await owner.becomes(
-        lambda: slots(owner, resource), lambda found: [slot["state"] for slot in found] == list(states)
-    )
-    return found
 
 
 async def test_all_owners_ourselves_included_book_a_slot_an_execution(
@@ -175,6 +164,31 @@ async def test_skip_drops_only_the_executions_that_conflict(
     assert [instant(one["start"]) for one in found] == days
     kept = await booked(observatory, far, "scheduled", "scheduled")
     assert [instant(slot["start"]) for slot in kept] == days
+
+
+async def test_a_plan_that_would_skip_everything_is_refused(lab: Operator, centre: Operator) -> None:
+    near, id = await offer(centre, lab), fresh("wf")
+    await planned(lab, f"centre/{near}")
+
+    await lab.done("workflow", id, "save", **workflow(id, f"centre/{near}", on_conflict="skip"))
+
+    await settled(lab, id, "refused")
+    await lab.becomes(lambda: executions(lab, id), lambda found: found == [])
+    assert {slot["workflow"] for slot in await slots(centre, near)} != {id}
+
+
+async def test_a_refused_plan_is_asked_for_again_when_there_is_room(lab: Operator, centre: Operator) -> None:
+    near, id = await offer(centre, lab), fresh("wf")
+    first = await planned(lab, f"centre/{near}")
+    await lab.done("workflow", id, "save", **workflow(id, f"centre/{near}"))
+    await settled(lab, id, "refused")
+    await lab.done("workflow", first, "delete")
+    await gone(centre, near)
+
+    await lab.done("workflow", id, "replan")
+
+    await settled(lab, id, "scheduled")
+    assert {slot["workflow"] for slot in await slots(centre, near)} == {id}
 
 
 async def test_a_change_is_held_beside_what_stands_and_replaces_it_at_once(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.federation.stage import (
     at,
+    booked,
     executions,
     fresh,
+    gone,
     instant,
+    nightly,
     offer,
     once,
     planned,
@@ -21,19 +22,6 @@ from tests.federation.stage import (
 from tests.nodes import Operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-async def gone(owner: Operator, resource: str) -> None:
-    """Wait until nothing is booked."""
-    await owner.becomes(lambda: slots(owner, resource), lambda found: found == [])
-
-
-async def booked(owner: Operator, resource: str, *states: str) -> list[Any]:
-    """Wait until what is booked has these states, in order."""
-    found: list[Any] = await owner.becomes(
-        lambda: slots(owner, resource), lambda found: [slot["state"] for slot in found] == list(states)
-    )
-    return found
 
 
 async def test_a_start_and_a_success_are_told_to_the_owner(lab: Operator, centre: Operator) -> None:
@@ -55,6 +43,21 @@ async def test_a_failure_is_told_to_the_owner(lab: Operator, centre: Operator) -
     await lab.done("execution", execution["id"], "fail", reason="no disk")
 
     await booked(centre, near, "failure", "scheduled")
+
+
+async def test_what_runs_keeps_its_slot_whatever_is_planned_anew(lab: Operator, centre: Operator) -> None:
+    near = await offer(centre, lab)
+    id = await planned(lab, f"centre/{near}")
+    (running, _) = await executions(lab, id)
+    await lab.done("execution", running["id"], "start")
+    await booked(centre, near, "started", "scheduled")
+
+    await lab.done("workflow", id, "save", **workflow(id, f"centre/{near}", schedule=nightly(hour=5)))
+
+    found = await booked(centre, near, "started", "scheduled", "scheduled")
+    assert found[0]["execution"] == running["id"]
+    await lab.done("workflow", id, "save", **workflow(id, f"centre/{near}", schedule_active=False))
+    await booked(centre, near, "started")
 
 
 async def test_a_cancelled_execution_frees_its_slot_for_another(lab: Operator, centre: Operator) -> None:

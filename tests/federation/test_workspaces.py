@@ -57,6 +57,18 @@ async def test_an_old_workspace_of_its_name_is_reused_and_renamed(acme: Operator
     assert (await acme.ask("workflow", "get", id))["workspace"] == old
 
 
+async def test_a_workspace_of_a_person_is_left_alone(acme: Operator) -> None:
+    id = fresh("wf")
+    await acme.done("workspace", f"{id}_ws", "save", name=f"{id} by hand")
+
+    await acme.done("workflow", id, "save", name=id)
+
+    await acme.event("workspace.followed", name=f"{id}_workspace")
+    assert (await acme.ask("workspace", "get", f"{id}_ws"))["name"] == f"{id} by hand"
+    own = (await acme.ask("workflow", "get", id))["workspace"]
+    assert (await acme.ask("workspace", "get", own))["contextual"]
+
+
 async def test_a_deleted_workflow_deletes_its_workspace(acme: Operator) -> None:
     id = fresh("wf")
     await acme.done("workflow", id, "save", name=id)
