@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
-from messages.booking import Hold
 
+from messages.booking import Hold
 from messages.envelope import rfc3339
 from node.engine import Engine
 from node.rehearsal import Document, Heard, Rehearsal
