@@ -83,7 +83,7 @@ class Answers:
             return encode(await self._answer(what, body, now, ask_peer))
         except Rejected as no:
             return refusal(kind, id, no)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return refusal(kind, id, Rejected("invalid_message", str(error)))
 
     async def _answer(

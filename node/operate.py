@@ -99,7 +99,7 @@ class Operations:
             return encode(await answer(msgspec.json.decode(body or b"{}", type=type_)))
         except Rejected as no:
             return refusal("node", self._node, no)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return refusal("node", self._node, Rejected("invalid_message", str(error)))
 
     async def _invite(self, asked: Invite) -> dict[str, Any]:

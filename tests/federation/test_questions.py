@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -135,6 +136,15 @@ async def test_a_listing_with_a_wrong_field_is_refused(acme: Operator, field: st
     told = await acme.ask("execution", "list", **WRONG_QUESTIONS[field])
 
     assert (told["status"], told["code"]) == ("rejected", "invalid_message")
+
+
+@pytest.mark.parametrize("kind", ["resource", "node"])
+async def test_a_question_that_is_nested_too_deeply_is_refused(acme: Operator, kind: str) -> None:
+    subject = f"covey.acme.ask.{kind}.{'list' if kind == 'resource' else 'health'}"
+
+    reply = await acme.bus.request(subject, b'{"a":' * 50_000 + b"1" + b"}" * 50_000, {}, 5)
+
+    assert json.loads(reply)["code"] == "invalid_message"
 
 
 async def test_an_unknown_question_or_kind_is_refused_with_what_there_is(acme: Operator) -> None:
