@@ -78,7 +78,10 @@ def out_settings(node: str, peer: str, max_bytes: int = OUT_BYTES_MAX) -> tuple[
     subject = subjects.out(node, peer)
     return (
         StreamSettings(
-            name=OUT, subjects=(subject,), max_bytes=max_bytes, consumers=_consumers({peer: subject}, OUT_ACK_WAIT_SECONDS)
+            name=OUT,
+            subjects=(subject,),
+            max_bytes=max_bytes,
+            consumers=_consumers({peer: subject}, OUT_ACK_WAIT_SECONDS),
         ),
     )
 
