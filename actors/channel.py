@@ -168,6 +168,8 @@ def _speak(state: State, event: Spoken) -> State:
 
 
 def _mark(ours: Ours, message: FederatedMessage) -> tuple[Mark, ...]:
+    if ours.said == ours.committed:
+        return (Mark(message.sequence, message.at),)  # it is the oldest that waits
     if ours.marks and message.sequence % MARK_EVERY:
         return ours.marks
     return (*ours.marks, Mark(message.sequence, message.at))

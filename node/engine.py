@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-import msgspec
-
 from actors.actor import Actor, ById, ByName
 from messages.envelope import Envelope
 from node.batch import Batch, Job
@@ -127,18 +125,20 @@ class Engine:
             (result,) = draft.results
             try:
                 await self._store.write([result.step] if result.step else [])
-            except VersionConflict:
+            except VersionConflict as error:
                 self._cache.drop((envelope.to.kind, envelope.to.id))
+                failure: Exception = error
                 continue
             except sqlite3.OperationalError:
                 raise
             except Exception as error:
-                buried = self._handler.bury(envelope, error)
-                await self._store.write([buried.step] if buried.step else [])
-                return buried
+                failure = error
+                break
             self._keep(draft.batch)
             return result
-        raise VersionConflict(f"{envelope.to} keeps moving")
+        buried = self._handler.bury(envelope, failure)
+        await self._store.write([buried.step] if buried.step else [])
+        return buried
 
     async def peek(self, kind: str, id: str) -> Live:
         """Return an entity as of its last event."""
@@ -151,9 +151,3 @@ class Engine:
     def _keep(self, batch: Batch) -> None:
         for key, live in (batch.lives | batch.changed).items():
             self._cache.put(key, live)
-
-
-def decode_outcome(outcome: bytes) -> dict[str, Any]:
-    """Read an outcome as plain values."""
-    decoded: dict[str, Any] = msgspec.json.decode(outcome)
-    return decoded

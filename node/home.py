@@ -51,10 +51,6 @@ class Home:
         """Return one of the node's own keys, making it the first time."""
         return load_or_create(self.path / "keys" / f"{name}.seed")
 
-    def peer_directory(self, peer: str) -> Path:
-        """Where the keys that belong to one peer are."""
-        return self.path / "peers" / peer
-
     def seal_secret(self) -> bytes:
         """Return the secret that marks what this node's own relay wrote."""
         path = self.path / "keys" / "seal"

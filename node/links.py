@@ -12,12 +12,12 @@ import msgspec
 from msgspec.structs import replace
 
 from bus.config import Accounts, Config
-from bus.connection import Bus, connect
+from bus.connection import Bus, StreamState, connect
 from bus.consumer import Delivery
 from bus.keys import Key, verify
 from bus.link import Link
 from bus.server import Server
-from bus.streams import out_settings
+from bus.streams import OUT, out_settings
 from bus.tasks import Crew
 from messages import subjects
 from messages.base import encode
@@ -174,24 +174,39 @@ class Links:
                     seed_path=self.contacts.key(peer, "account").seed_path,
                     tls=self.tls,
                     on_error=self.report,
-                    on_reconnect=lambda: self.say_again([out_lane(peer)]),
+                    on_reconnect=lambda: connection.crew.start(self._heal(peer, connection)),
                 )
             except (OSError, ValueError) as error:
                 self.report(error)
                 await asyncio.sleep(RETRY_SECONDS)
         out = connection.out
-        while True:
-            try:
-                await out.ensure(out_settings(self.node, peer))
-                break
-            except Exception as error:
-                self.report(error)
-                await asyncio.sleep(RETRY_SECONDS)
+        await self._heal(peer, connection)
         await self._invite_desk(peer, out)
         connection.is_open.set()
         ways = (out.publish, dress_signed(self.identity.sign))
         connection.relay = Relay(self.store, [out_lane(peer)], ways, self.intake.note_sent)
         await connection.relay.run()
+
+    async def _heal(self, peer: str, connection: Connection) -> None:
+        """Make the stream to a peer again if the broker has lost it, and say again what was in it."""
+        while (out := connection.out) is not None:
+            try:
+                await out.ensure(out_settings(self.node, peer))
+                await self._say_lost(out_lane(peer), await out.stream_state(OUT))
+                break
+            except Exception as error:
+                self.report(error)
+                await asyncio.sleep(RETRY_SECONDS)
+        if connection.relay is not None:
+            connection.relay.look_again()
+
+    async def _say_lost(self, lane: str, state: StreamState | None) -> None:
+        if state is None:
+            return
+        await self.intake.write_notes()
+        known = await self.store.meta(f"stream.{lane}")
+        await self.store.lost(lane, state.last if known in (None, state.created) else 0)
+        await self.store.note(f"stream.{lane}", state.created)
 
     async def _invite_desk(self, peer: str, out: Bus) -> None:
         if self.on_met is None:

@@ -59,11 +59,15 @@ class Meeting:
     """The two sides of a meeting at one node."""
 
     def __init__(
-        self, links: Links, url: str, call: Callable[[Envelope], Awaitable[bytes]], scratch: Path
+        self,
+        links: Links,
+        url: str,
+        asides: tuple[Callable[[Envelope], Awaitable[bytes]], Callable[[str], Awaitable[bool]]],
+        scratch: Path,
     ) -> None:
         self._links = links
         self._url = url
-        self._call = call
+        self._call, self._is_met = asides
         self._scratch = scratch
         links.on_met = self.met
 
@@ -77,6 +81,8 @@ class Meeting:
     async def invite(self, peer: str) -> str:
         """Open an account for a peer and return the token with which it can accept."""
         self._check_name(peer)
+        if await self._is_met(peer):
+            raise Rejected("already_exists", f"{peer} is a peer; to meet it anew: covey peer remove {peer}")
         path = self._scratch / f"invite-{uuid.uuid4().hex}.seed"
         try:
             key = create_seed(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import msgspec
 from actors.actor import Rejected
 from bus.connection import Bus
 from messages.base import encode
-from messages.envelope import OPERATOR, Address, Envelope, rfc3339
+from messages.envelope import OPERATOR, Address, Envelope, derive, rfc3339
 from node.answers import refusal
 from node.engine import Engine
 from node.explain import Explain, explain
@@ -129,20 +128,25 @@ class Operations:
 
     async def _retry(self, asked: DeadLetter) -> dict[str, Any]:
         row = await self._one(asked)
-        if not await settle_dead_letter(self._store, asked.position, "retried"):
+        if row["state"] != "dead":
             raise Rejected("state_conflict", f"it is {row['state']} already")
+        if row["code"] == "too_large":
+            raise Rejected("too_large", "only the beginning of its body was kept; say it anew, in less")
         kind, id, verb = row["subject"].split(".")
+        kept = msgspec.json.decode(row["headers"])
         envelope = Envelope(
-            id=uuid.uuid4().hex,
+            id=derive(row["message"], "retry"),  # so that a retry which was cut short is done once
             to=Address(kind, id),
             verb=verb,
             body=row["body"],
             at=self._clock(),
-            sender=msgspec.json.decode(row["headers"]).get("sender", OPERATOR),
+            sender=kept.get("sender", OPERATOR),
             cause=row["message"],
-            correlation=row["message"],
+            correlation=kept.get("correlation") or row["message"],
+            expect=kept.get("expect"),
         )
         outcome = msgspec.json.decode(await self._intake.call(envelope))
+        await settle_dead_letter(self._store, asked.position, "retried")
         return {"position": asked.position, "outcome": outcome}
 
     async def _discard(self, asked: DeadLetter) -> dict[str, Any]:

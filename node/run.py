@@ -36,6 +36,7 @@ from store.store import Store
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Home]:
     """Run a node as long as the context is open; it is ready when the context is entered."""
+    settings.check()
     home = open_home(settings.data, settings.node)
     async with AsyncExitStack() as stack:
         reach = planted()
@@ -126,7 +127,11 @@ def _assemble(
         accounts=node_accounts(home) if server else None,
         tls=settings.tls(),
     )
-    meeting = Meeting(links, settings.advertise or url, intake.call, _scratch(home))
+
+    async def is_met(peer: str) -> bool:
+        return (await engine.peek("peer", peer)).summary is not None
+
+    meeting = Meeting(links, settings.advertise or url, (intake.call, is_met), _scratch(home))
     answers = Answers(engine, store, ACTORS, questions.ask)
     streams = stream_settings(home.node, ACTORS)
     parts = Parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,12 @@ class Settings:
     """Or an nkey seed file."""
     ca: Path | None = None
     """The certificate authority of that NATS."""
+
+    def check(self) -> None:
+        """Raise ValueError when a URL holds a password: peers and other programs are told these URLs."""
+        for name, url in (("--nats", self.nats), ("--advertise", self.advertise)):
+            if urlsplit(url).username is not None:
+                raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how to check the server's certificate, if it has one."""

@@ -75,7 +75,7 @@ def dead_step(trail: Trail, envelope: Envelope, fault: tuple[str, str, str], tra
         dead=Dead(
             message=envelope.id,
             subject=f"{to.kind}.{to.id}.{envelope.verb}",
-            headers=encode({"sender": envelope.sender, "cause": envelope.cause}),
+            headers=encode(_kept(envelope)),
             body=envelope.body,
             code=fault[0],
             reason=fault[1],
@@ -84,6 +84,16 @@ def dead_step(trail: Trail, envelope: Envelope, fault: tuple[str, str, str], tra
             at=envelope.at,
         ),
     )
+
+
+def _kept(envelope: Envelope) -> dict[str, str | int]:
+    """Return what a retry needs besides the body."""
+    kept: dict[str, str | int] = {
+        "sender": envelope.sender,
+        "cause": envelope.cause,
+        "correlation": envelope.correlation,
+    }
+    return kept if envelope.expect is None else kept | {"expect": envelope.expect}
 
 
 def _refusal(

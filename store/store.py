@@ -169,8 +169,8 @@ def _transact(
     try:
         reach("begun")
         _write(db, steps)
-        update_sent(db, sent)
         reach("written")
+        update_sent(db, sent)
         reach("before_commit")
     except sqlite3.IntegrityError as error:
         db.execute("ROLLBACK")

@@ -19,6 +19,7 @@ from node.run import running
 from node.settings import Settings
 
 WAIT_SECONDS = 20.0
+PROBE_SECONDS = 0.5
 
 
 class Operator:
@@ -84,6 +85,16 @@ class Operator:
             )
 
         return json.loads((await self.until(fits)).body)
+
+    async def becomes_reachable(self) -> None:
+        """Ask until the node answers: its server may just have died."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                try:
+                    await self.bus.request(subjects.ask(self.node, "node", "health"), b"", {}, PROBE_SECONDS)
+                    return
+                except (OSError, RuntimeError):
+                    continue  # each attempt takes its time, and the timeout bounds them all
 
     async def becomes(self, question: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
         """Ask again at each event until the answer fits."""
