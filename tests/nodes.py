@@ -18,7 +18,7 @@ from node.home import Endpoint
 from node.run import running
 from node.settings import Settings
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 45.0
 PROBE_SECONDS = 0.5
 
 
