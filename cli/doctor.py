@@ -49,7 +49,7 @@ def add(app: typer.Typer) -> None:
             health = await node.ask("node", "health")
             peers = await node.ask("peer", "list", {"limit": PEERS_MAX})
         machine = _machine(session.data.expanduser())
-        checks = [*machine, *_database(health), *_bus(health), *_peers(peers["items"])]
+        checks = [*machine, *_database(health), *_bus(health), *_peers(peers["items"], health["links"])]
         told = {"node": health["node"], "exit": verdict(checks), "checks": checks, "health": health}
         rows = [msgspec.structs.asdict(check) for check in checks]
         session.show(told, lambda: show.table(COLUMNS, rows))
@@ -111,16 +111,17 @@ def _bus(health: Mapping[str, Any]) -> list[Check]:
     ]
 
 
-def _peers(peers: Iterable[Mapping[str, Any]]) -> list[Check]:
-    return [_peer(peer) for peer in peers] or [Check("peers", "ok", "none")]
+def _peers(peers: Iterable[Mapping[str, Any]], links: Mapping[str, bool]) -> list[Check]:
+    return [_peer(peer, links.get(peer["id"], True)) for peer in peers] or [Check("peers", "ok", "none")]
 
 
-def _peer(peer: Mapping[str, Any]) -> Check:
+def _peer(peer: Mapping[str, Any], is_linked: bool) -> Check:
     waiting, oldest = peer["unacknowledged"], peer["oldest_at"]
     refused = sum(peer["refused"].values())
     backlog = f"{waiting} messages wait since {oldest}" if waiting else "nothing waits"
     contact = peer["last_contact"] or "never"
-    told = f"{peer['state']}, {backlog}, {refused} refused, last contact {contact}"
+    link = "" if is_linked else "its server cannot be reached, "
+    told = f"{peer['state']}, {link}{backlog}, {refused} refused, last contact {contact}"
     is_late = bool(oldest) and datetime.fromisoformat(oldest) < datetime.now(UTC) - LATE
-    is_well = peer["state"] == "partner" and not is_late and not refused
+    is_well = peer["state"] == "partner" and is_linked and not is_late and not refused
     return Check(f"peer {peer['id']}", "ok" if is_well else "warning", told)

@@ -133,10 +133,10 @@ class Links:
             if connection.relay is not None and connection.relay.lanes[0] in lanes:
                 connection.relay.look_again()
 
-    def is_linked(self, peer: str) -> bool:
-        """Say whether the peer's NATS can be reached now."""
-        connection = self._up.get(peer)
-        return connection is not None and connection.link is not None and connection.link.is_connected
+    def linked(self) -> dict[str, bool]:
+        """Say of each peer that we listen to whether its NATS can be reached now."""
+        links = {peer: connection.link for peer, connection in self._up.items()}
+        return {peer: link.is_connected for peer, link in links.items() if link is not None}
 
     def close_invitation(self, peer: str) -> None:
         """Let an invitation end once the guest has read our answer."""

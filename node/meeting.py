@@ -71,6 +71,10 @@ class Meeting:
         self._scratch = scratch
         links.on_met = self.met
 
+    def linked(self) -> dict[str, bool]:
+        """Say of each peer that we listen to whether its NATS can be reached now."""
+        return self._links.linked()
+
     def account_to_add(self, peer: str) -> str:
         """Return what the owner of an unmanaged NATS adds to its configuration; nothing when we manage it."""
         if self._links.server is not None:

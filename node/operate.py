@@ -169,6 +169,7 @@ class Operations:
             "sync_always": await self._sync_always(),
             "drift": await self._bus.drift(self._streams),
             "stalls": self._bus.stalls,
+            "links": self._meeting.linked(),
             "handled": self._intake.handled,
             **await figures(self._store),
         }

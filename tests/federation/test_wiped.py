@@ -40,6 +40,7 @@ async def test_an_invitation_to_a_peer_is_refused_and_changes_nothing_of_the_lin
         await lab.done("resource", "grib", "save", name="Grib", type="data", public=True)
 
         assert (refused["status"], refused["code"]) == ("rejected", "already_exists")
+        assert (await centre.ask("node", "health"))["links"] == {"lab": True}
         assert (await centre.event("copy.stored", name="Grib"))["owner"] == "lab"
 
 
