@@ -133,6 +133,10 @@ class Links:
             if connection.relay is not None and connection.relay.lanes[0] in lanes:
                 connection.relay.look_again()
 
+    def tls_for(self, url: str) -> ssl.SSLContext | None:
+        """Return how to check the certificate of a peer's NATS: as that of our own, where it has one."""
+        return (self.tls or ssl.create_default_context()) if url.startswith("tls:") else None
+
     def linked(self) -> dict[str, bool]:
         """Say of each peer that we listen to whether its NATS can be reached now."""
         links = {peer: connection.link for peer, connection in self._up.items()}
@@ -235,7 +239,7 @@ class Links:
             seed_path=self.contacts.key(peer, "reader").seed_path,
             on_delivery=lambda delivery: self._hear(peer, key, delivery),
             on_error=lambda error: self.report(ConnectionError(f"peer {peer}: {error}")),
-            tls=ssl.create_default_context() if wanted.startswith("tls:") else None,
+            tls=self.tls_for(wanted),
         )
         await connection.link.start()
         self._order(peer, Connected())

@@ -143,7 +143,11 @@ class Meeting:
             path.write_text(invitation.seed)
             name = self._links.node
             bus = await connect(
-                invitation.url, name=f"covey-accept-{name}", seed_path=path, inbox_prefix=f"_INBOX.{name}"
+                invitation.url,
+                name=f"covey-accept-{name}",
+                seed_path=path,
+                inbox_prefix=f"_INBOX.{name}",
+                tls=self._links.tls_for(invitation.url),
             )
             async with bus:
                 hello = self._signed(self._hello(invitation.node))
