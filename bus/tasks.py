@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
+
+AGAIN_SECONDS = 0.1
+"""When a task that goes on in spite of it is cancelled again."""
 
 Report = Callable[[Exception], None]
 """Takes an error that nobody waits for."""
@@ -51,11 +54,19 @@ class Crew:
             is_open.set()
             await self._closed.wait()
             self._group = None
-            for task in self._running:
-                task.cancel()
+            await end(self._running)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except Exception as error:
             self._report(error)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and return when they have stopped."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        # Python 3.11 loses a cancellation that meets the end of what ``wait_for`` waits for, so again.
+        await asyncio.wait(running, timeout=AGAIN_SECONDS)

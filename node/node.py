@@ -17,6 +17,7 @@ from actors.actor import Actor
 from bus.connection import Bus, Heard
 from bus.consumer import Consumer, Delivery
 from bus.streams import COMMANDS, TASKS, settings
+from bus.tasks import end
 from messages import subjects
 from messages.envelope import Envelope, derive
 from node.alarms import ring
@@ -130,8 +131,7 @@ class Node:
             _LOG.warning("not all was published in %s s; the next start goes on with it", STOP_SECONDS)
         await self._parts.links.close()
         await self._parts.bus.drain()
-        for task in self._tasks:
-            task.cancel()
+        await end(self._tasks)
 
     async def heal(self) -> None:
         """Send again what a broker that was emptied, or is shorter than it was, has lost."""
