@@ -126,7 +126,7 @@ class Answers:
         shown: dict[str, Any] = msgspec.to_builtins(view)
         shown.pop("type" if shown.get("type") == actor.kind else "", None)
         heading: dict[str, Any] = {"kind": actor.kind, "id": id, "version": live.version}
-        return shown | heading  # what a peer put into a copy does not rename it
+        return heading | shown | heading  # what a peer put into a copy does not rename it
 
     async def _history(self, kind: str, id: str, asked: History) -> dict[str, Any]:
         rows = await history(self._store, kind, id, asked.after, asked.limit)
