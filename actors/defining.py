@@ -164,7 +164,7 @@ def alarms(state: State) -> Mapping[str, datetime]:
     """Want to give up a plan that is not answered, and to extend one without end."""
     pending = state.plans.pending
     if pending is not None:
-        return {} if pending.is_agreed else {"deadline": pending.plan.until}
+        return {"deadline": pending.deadline}
     return {} if state.plans.more_at is None else {"extend": state.plans.more_at}
 
 

@@ -211,12 +211,11 @@ def _expired(plans: Plans, pending: Pending, resource: str, turn: Turn) -> list[
         return []
     if pending.asked_again.get(resource, 0) >= HOLDS:
         return [_refused(plans, pending, "expired", refusal, turn.at)]
-    patience = pending.plan.hold_until - pending.plan.until
-    return [HeldAgain(resource=resource, until=turn.at + patience)]
+    return [HeldAgain(resource=resource, until=turn.at + pending.patience)]
 
 
 def give_up(plans: Plans, at: datetime) -> list[Event]:
-    """Refuse the pending plan at its deadline, naming the owners that have not answered."""
+    """Refuse the pending plan at its deadline, naming the owners that have not held it, or not confirmed."""
     pending = plans.pending
     if pending is None:
         return []

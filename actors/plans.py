@@ -63,8 +63,23 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     dropped: frozenset[str] = frozenset()
     confirmed: frozenset[str] = frozenset()
     asked_again: dict[str, int] = {}
+    held_until: datetime | None = None
+    """Until when an owner that was asked again holds; None = none was."""
     lost: dict[str, tuple[str, ...]] = {}
     """The executions whose slot each owner took back since it confirmed."""
+
+    @property
+    def patience(self) -> timedelta:
+        """How long an owner has to answer."""
+        return self.plan.hold_until - self.plan.until
+
+    @property
+    def deadline(self) -> datetime:
+        """When it is refused unless all owners have held, and then confirmed."""
+        if not self.is_agreed:
+            return self.plan.until
+        # an owner that was away while its hold ran out can still be asked to hold again
+        return (self.held_until or self.plan.hold_until) + self.patience
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -171,7 +186,7 @@ def _asked(pending: Pending, event: OwnerHeld | Agreed | OwnerConfirmed | HeldAg
         case HeldAgain():
             held = {resource: left for resource, left in pending.held.items() if resource != event.resource}
             times = {**pending.asked_again, event.resource: pending.asked_again.get(event.resource, 0) + 1}
-            return replace(pending, held=held, asked_again=times)
+            return replace(pending, held=held, asked_again=times, held_until=event.until)
     assert_never(event)
 
 

@@ -174,9 +174,9 @@ def _share(state: State, command: Join | Leave | Announce, turn: Turn) -> Sequen
 def _alarm(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
     if alarms(state).get(command.name) != command.due:
         return []
-    if command.name == "deadline":
-        return planning.give_up(state.plans, turn.at)
     wish = _wish(state, turn)
+    if command.name == "deadline":
+        return planning.then(state.plans, planning.give_up(state.plans, turn.at), wish, turn.at)
     return [] if wish is None else planning.extend(state.plans, wish, turn.at)
 
 

@@ -183,11 +183,42 @@ def test_a_hold_outlives_the_deadline_so_that_a_confirmation_can_come() -> None:
     assert hold.until == AT + timedelta(hours=4)
 
 
-def test_what_all_have_agreed_has_no_deadline() -> None:
-    entity = workflow(save("centre/hpc"))
-    by(entity, held(HPC))
+def test_what_all_hold_and_one_never_confirms_is_refused_and_put_back() -> None:
+    entity = standing(HPC, LOCAL)
+    entity.say(save("centre/hpc", "local", schedule=OTHER | {"deadline": "PT2H"}))
+    by(entity, held(HPC, 2))
+    by(entity, held(LOCAL, 2))
+    by(entity, confirmed(LOCAL, 2))
+    assert dict(ACTOR.alarms(entity.state)) == {"deadline": AT + timedelta(hours=6)}
 
-    assert dict(ACTOR.alarms(entity.state)) == {}
+    said = entity.ring("deadline")
+
+    (event,) = said.events
+    assert (event.code, event.refusals[0].waiting) == ("expired", ("centre",))
+    assert said.told(Abort) == ["centre/booking.hpc", "booking.local"]
+    assert (removed(said), entity.view["plan"]) == (NOONS, "refused")
+    assert entity.state.plans.standing.plan.generation == 1
+    assert by(entity, confirmed(HPC, 2)).names == []
+
+
+def test_an_owner_that_is_asked_again_has_as_long_again() -> None:
+    entity = workflow(save("centre/hpc", schedule={"deadline": "PT2H"}))
+    by(entity, held(HPC))
+    entity.at += timedelta(hours=5)
+
+    by(entity, expired())
+
+    assert dict(ACTOR.alarms(entity.state)) == {"deadline": entity.at + timedelta(hours=4)}
+
+
+def test_a_save_while_a_plan_is_confirmed_is_planned_when_that_ends_at_its_deadline() -> None:
+    entity = confirming(HPC, LOCAL)
+    entity.say(save("centre/hpc", "local", schedule=OTHER))
+
+    said = entity.ring("deadline")
+
+    assert said.names == ["refused", "planned"]
+    assert (drafted(said), entity.view["plan"]) == (NOONS, "planning")
 
 
 @pytest.mark.parametrize(
