@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from bus.keys import Key
 from bus.server import Server
 
 NODE = "acme"
+
+# A shell lets what it runs in the background ignore these, and every process that a test starts would too.
+for _ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(_ignored, signal.default_int_handler if _ignored is signal.SIGINT else signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
