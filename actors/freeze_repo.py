@@ -1,0 +1,13 @@
+"""freeze-repo: the files of a repository cannot be changed any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import ephemeral
+from actors.actor import Actor
+from actors.repo_moves import move
+
+TABLE = move("freeze", "freezing", "Freeze an online repository: its files cannot be changed any more.")
+
+ACTOR: Actor[ephemeral.State, Any, Any] = ephemeral.actor(TABLE)

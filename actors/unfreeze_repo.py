@@ -1,0 +1,13 @@
+"""unfreeze-repo: the files of a frozen repository can be written again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import ephemeral
+from actors.actor import Actor
+from actors.repo_moves import move
+
+TABLE = move("unfreeze", "unfreezing", "Make a frozen repository online: its files can be written again.")
+
+ACTOR: Actor[ephemeral.State, Any, Any] = ephemeral.actor(TABLE)
