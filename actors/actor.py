@@ -93,6 +93,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """``operator``, ``actor``, ``alarm`` or ``peer/<name>``, verified."""
     cause: str = ""
     correlation: str = ""
+    version: int = 0
+    """The version of the entity before the command."""
     peers: frozenset[str] = frozenset()
     """The names of the peers that we exchange copies with (state ``partner`` or ``paused``)."""
     known: Mapping[Need, Known | None] = {}
@@ -167,7 +169,11 @@ class Repeat(msgspec.Struct, frozen=True):
     sequence: int
 
 
-Effect: TypeAlias = Order | Task | Relay | Say | Acknowledged | Repeat
+class Trim(msgspec.Struct, frozen=True):
+    """Forget the entity's events up to now; a snapshot of what they led to is its new start."""
+
+
+Effect: TypeAlias = Order | Task | Relay | Say | Acknowledged | Repeat | Trim
 
 
 def no_needs(_command: Any, _turn: Turn) -> Sequence[Need]:
@@ -206,9 +212,11 @@ class Question(Generic[State]):
 
     query: Any
     """The struct of what is asked; unknown fields are refused."""
-    answer: Callable[[State, Any, datetime], Any]
-    """Given the state, the question and the present instant; raises Rejected."""
+    answer: Callable[[State, Any, Turn], Any]
+    """Given the state, the question, and who asks when; raises Rejected."""
     peers_may_ask: bool = False
+    waits: Callable[[State], bool] | None = None
+    """Says of a state that it can be answered; until then the asker waits, at most ``timeout`` seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +252,14 @@ class Actor(Generic[State, Command, Event]):
     """The verbs that only actors of this node (and granted peers, through their gateway) may say."""
     peers_may: frozenset[str] = frozenset()
     """The verbs that a peer may say; the entity itself checks by ``turn.peer`` what it may touch."""
+    tells: Callable[[State], Mapping[str, Any]] = lambda _state: {}
+    """Return what the outcome of a command tells that has changed nothing."""
+    family: str = ""
+    """Kinds of one family share their ids: under an id that another of them has, all is ``wrong_kind``."""
+    ids_return: bool = False
+    """Whether the id of a deleted one is free again after a while."""
+    hides_deleted: bool = False
+    """Whether nothing can be asked of a deleted one, its history included."""
 
     def replay(self, events: Iterable[Event]) -> State:
         """Fold the recorded events into the state they lead to."""

@@ -11,7 +11,7 @@ from actors import holding
 from actors.actor import Actor, Question, Rejected, Summary, Turn
 from actors.book import Load, Span, free, loads, overlapping
 from actors.booking_replies import answer, react
-from actors.ledger import Ledger, Line, Requester
+from actors.ledger import Ledger, Line, Requester, is_open_to
 from actors.posting import evolve, spans
 from messages.base import Alarm
 from messages.booking import (
@@ -83,8 +83,8 @@ def _own(ledger: Ledger, command: Open | Close | Cancel, turn: Turn) -> Sequence
 
 
 def _open(ledger: Ledger, command: Open, turn: Turn) -> Sequence[Event]:
-    terms = (command.capacity, spans(command.availability))
-    is_same = ledger.is_open and (ledger.book.capacity, ledger.book.windows) == terms
+    terms = (command.capacity, spans(command.availability), command.public)
+    is_same = ledger.is_open and (ledger.book.capacity, ledger.book.windows, ledger.is_public) == terms
     if is_same or command.generation < ledger.generation:
         return []
     opened = Opened(
@@ -92,6 +92,7 @@ def _open(ledger: Ledger, command: Open, turn: Turn) -> Sequence[Event]:
         generation=command.generation,
         capacity=command.capacity,
         availability=command.availability,
+        public=command.public,
     )
     return [opened]
 
@@ -158,9 +159,9 @@ def _shown(one: Requester, line: Line) -> dict[str, Any]:
     }
 
 
-def freebusy(ledger: Ledger, query: FreeBusy, _at: datetime) -> dict[str, Any]:
+def freebusy(ledger: Ledger, query: FreeBusy, turn: Turn) -> dict[str, Any]:
     """Return how many units are taken when, and when as many as asked for are free."""
-    if not ledger.is_open:
+    if not is_open_to(ledger, turn.peer):
         raise Rejected("not_found", "it takes no bookings")
     if not timedelta(0) < query.to - query.from_ <= FREEBUSY:
         raise Rejected("invalid_question", f"to at most {FREEBUSY.days} days after from", at="/to")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from actors.actor import Rejected, Turn
 from actors.book import LONGEST, Entry, Span, clashes, nearest
-from actors.ledger import Ledger, Line, Requester, entries, is_released, requester
+from actors.ledger import Ledger, Line, Requester, entries, is_open_to, is_released, requester
 from messages.booking import (
     Abort,
     Aborted,
@@ -39,7 +39,7 @@ _MARKS = ENDED | {State.STARTED}
 
 def hold(ledger: Ledger, command: Hold, turn: Turn) -> Sequence[Event]:
     """Hold what fits beside all others; what the workflow has already is going to be replaced."""
-    if not ledger.is_open:
+    if not is_open_to(ledger, turn.peer):
         raise Rejected("not_found", f"{turn.me.id} takes no bookings")
     one = requester(ledger, turn.origin, command.workflow)
     if command.generation == one.generation:

@@ -68,6 +68,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     resource: str = ""
     generation: int = 0
     is_open: bool = False
+    is_public: bool = True
+    """Whether peers may ask for slots; those that have some keep them."""
     book: Book = Book()
     requesters: dict[str, Requester] = {}
     """By key; after closing, those to be told."""
@@ -76,6 +78,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 0
     """How many there are."""
     forgotten_before: int = 0
+
+
+def is_open_to(ledger: Ledger, peer: str) -> bool:
+    """Say whether a peer, or without a name this node, may ask for slots; to others it is unknown."""
+    return ledger.is_open and (ledger.is_public or not peer)
 
 
 def key(node: str, workflow: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeAlias, assert_never, get_args
 
 import msgspec
@@ -245,7 +245,7 @@ def backlog(state: State) -> dict[str, Any]:
     }
 
 
-def _answer_backlog(state: State, _query: Backlog, _at: datetime) -> dict[str, Any]:
+def _answer_backlog(state: State, _query: Backlog, _turn: Turn) -> dict[str, Any]:
     if not state.is_known:
         raise Rejected("unknown_peer", "we have not met")
     return backlog(state)

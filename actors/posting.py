@@ -59,6 +59,7 @@ def _open(ledger: Ledger, event: Opened) -> Ledger:
         resource=event.resource,
         generation=event.generation,
         is_open=True,
+        is_public=event.public,
         book=replace(ledger.book, capacity=event.capacity, windows=spans(event.availability)),
         requesters=requesters,
     )

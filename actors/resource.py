@@ -105,7 +105,12 @@ def _close(event: Deleted, turn: Turn) -> list[Order]:
 def _open(event: Saved, turn: Turn) -> list[Order]:
     if event.capacity is None:
         return []
-    command = Open(generation=event.generation, capacity=event.capacity, availability=event.availability)
+    command = Open(
+        generation=event.generation,
+        capacity=event.capacity,
+        availability=event.availability,
+        public=event.public,
+    )
     return [Order(Address("booking", turn.me.id), command)]
 
 

@@ -62,6 +62,8 @@ class Open(base.Command, tag="booking.open"):
     capacity: Units
     availability: tuple[Interval, ...] | None = None
     """When it can be booked; None = always."""
+    public: bool = False
+    """Whether peers may book it too; to them another is unknown."""
 
 
 class Close(base.Command, tag="booking.close"):
@@ -135,6 +137,8 @@ class Opened(base.Event, tag="booking.opened"):
     generation: int
     capacity: int
     availability: tuple[Interval, ...] | None
+    public: bool = True
+    """Whether peers may book it too; before it was told, they could."""
 
 
 class Closed(base.Event, tag="booking.closed"):

@@ -29,7 +29,7 @@ class Description(base.Value, frozen=True, kw_only=True, rename={"resource_type"
     availability: Windows | None = None
     """When a compute can be booked; None = always."""
     public: bool = False
-    """Whether it stands in the catalogue of every peer."""
+    """Whether it stands in the catalogue of every peer, which may book it when it is a compute."""
 
 
 class Save(Description, base.Command, tag="resource.save", tag_field="message"):

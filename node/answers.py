@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from actors.actor import Actor, Rejected
+from actors.actor import Actor, Rejected, Turn
 from messages.base import encode
 from messages.copies import copy_id
-from messages.envelope import Outcome, instant, micros, rfc3339
+from messages.envelope import OPERATOR, PEER, Address, Outcome, instant, micros, rfc3339
 from messages.subjects import is_token
 from node.engine import Engine
 from node.explain import ASK_SECONDS, AskPeer
@@ -48,6 +48,20 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 500
 
 
+class Asker(NamedTuple):
+    """Who asks, and when."""
+
+    at: int
+    """In microseconds since 1970."""
+    peer: str = ""
+    """Nothing: a client of our own bus."""
+
+    def turn(self, me: Address, node: str) -> Turn:
+        """Return what an entity is given of the question besides what is asked."""
+        sender = PEER + self.peer if self.peer else OPERATOR
+        return Turn(me=me, node=node, message="", at=instant(self.at), sender=sender)
+
+
 class Answers:
     """Answers the questions about the entities of one node."""
 
@@ -65,30 +79,26 @@ class Answers:
 
     async def answer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
         """Return the JSON of the answer, or of a refusal; what only a peer knows, it is asked for."""
-        return await self._reply((kind, id, query), body, now, self._ask_peer)
+        return await self._reply((kind, id, query), body, Asker(now))
 
-    async def answer_peer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
+    async def answer_peer(self, kind: str, id: str, query: str, body: bytes, asker: Asker) -> bytes:
         """Return what a peer is told: of ourselves alone, and only what peers may ask."""
         actor = self._actors.get(kind)
         question = actor.questions.get(query) if actor is not None else None
         if question is None or not question.peers_may_ask:
             return refusal(kind, id, Rejected("not_granted", f"peers may not ask {query}"))
-        return await self._reply((kind, id, query), body, now, None)
+        return await self._reply((kind, id, query), body, asker)
 
-    async def _reply(
-        self, what: tuple[str, str, str], body: bytes, now: int, ask_peer: AskPeer | None
-    ) -> bytes:
+    async def _reply(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> bytes:
         kind, id, _ = what
         try:
-            return encode(await self._answer(what, body, now, ask_peer))
+            return encode(await self._answer(what, body, asker))
         except Rejected as no:
             return refusal(kind, id, no)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return refusal(kind, id, Rejected("invalid_message", str(error)))
 
-    async def _answer(
-        self, what: tuple[str, str, str], body: bytes, now: int, ask_peer: AskPeer | None
-    ) -> Any:
+    async def _answer(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> Any:
         kind, id, query = what
         actor = self._actors.get(kind)
         if actor is None:
@@ -97,8 +107,8 @@ class Answers:
         if query == "list" and not id:
             return await self._list(kind, asked)
         id = id or str(asked.pop("id", ""))
-        if "/" in id and query in actor.questions and ask_peer is not None:
-            return await _ask_owner(ask_peer, actor, (id, query), asked)
+        if "/" in id and query in actor.questions and self._ask_peer is not None and not asker.peer:
+            return await _ask_owner(self._ask_peer, actor, (id, query), asked)
         kind, id = _whole(kind, id)
         actor = self._actors[kind]
         if query == "get":
@@ -110,7 +120,8 @@ class Answers:
             known = ", ".join(["get", "history", "list", *actor.questions])
             raise Rejected("unknown_query", f"{kind} has no question {query}; it has {known}")
         live = await self._engine.peek(kind, id)
-        return question.answer(live.state, msgspec.convert(asked, question.query), instant(now))
+        turn = asker.turn(Address(kind, id), self._engine.node)
+        return question.answer(live.state, msgspec.convert(asked, question.query), turn)
 
     async def _get(self, actor: Actor[Any, Any, Any], id: str) -> dict[str, Any]:
         view = await self._view(actor, id)

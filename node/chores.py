@@ -23,7 +23,7 @@ from messages.peer import (
     To,
     Want,
 )
-from node.answers import Answers
+from node.answers import Answers, Asker
 from node.engine import Engine
 from node.intake import Intake
 from node.links import Known, Links
@@ -121,7 +121,7 @@ class Chores:
         task = msgspec.json.decode(body, type=AnswerTask)
         ask = task.ask
         asked = (ask.kind, ask.id, ask.query, bytes(ask.body))
-        reply = await self._answers.answer_peer(*asked, self._clock())
+        reply = await self._answers.answer_peer(*asked, Asker(self._clock(), task.peer))
         answer = Answer(question=ask.question, reply=msgspec.Raw(reply))
         await self._order((id, 0), task.peer, answer)
 

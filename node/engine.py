@@ -31,6 +31,7 @@ class Engine:
     """Handles batches for all actors of one node, one batch at a time."""
 
     def __init__(self, node: str, actors: Sequence[Actor[Any, Any, Any]], store: Store) -> None:
+        self.node = node
         self._store = store
         self._cache = Cache()
         self._handler = Handler(

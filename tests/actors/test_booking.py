@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from actors.actor import Rejected
+from actors.actor import Rejected, Turn
 from actors.booking import ACTOR
 from actors.booking_replies import TAKEN
 from messages import booking_answers as answers
@@ -35,7 +36,7 @@ from messages.booking import (
 )
 from messages.envelope import Address, derive
 from messages.states import State
-from tests.spec import NOON, Given, given
+from tests.spec import NODE, NOON, Given, Result, given
 
 HPC = "acme/hpc"
 LAB = {"sender": "peer/lab"}
@@ -100,8 +101,14 @@ def said(book: Given, *commands: Message, **turn: Any) -> Given:
     return book
 
 
+def asking(peer: str = "lab") -> Turn:
+    sender = f"peer/{peer}" if peer else "operator"
+    return Turn(me=Address("booking", "hpc"), node=NODE, message="", at=NOON, sender=sender)
+
+
 CLOSED = given(ACTOR)
 EMPTY = given(ACTOR, OPEN)
+PRIVATE = given(ACTOR, replace(OPEN, public=False))
 HELD = said(EMPTY, hold(slot("e1", 1), slot("e2", 3)))
 BOOKED = said(HELD, confirm())
 BOTH = said(BOOKED, hold(slot("e1", 1), slot("e3", 5), generation=2))
@@ -373,7 +380,7 @@ def test_closing_cancels_all_slots_and_tells_who_had_them() -> None:
 
 
 def test_a_book_that_is_opened_again_is_empty() -> None:
-    again = said(BOTH, Close(generation=2), Open(generation=3, capacity=4), sender="actor")
+    again = said(BOTH, Close(generation=2), Open(generation=3, capacity=4, public=True), sender="actor")
 
     assert states(again) == {}
     assert again.when(hold(slot("e1", 1), generation=3), **LAB).events
@@ -384,7 +391,7 @@ def test_less_capacity_leaves_what_is_booked_and_refuses_more() -> None:
     wide = given(ACTOR, Opened(resource="hpc", generation=1, capacity=2, availability=None))
     booked = said(wide, hold(slot("e1", 1, units=2)), confirm())
 
-    narrow = booked.after(Open(generation=2, capacity=1))
+    narrow = booked.after(Open(generation=2, capacity=1, public=True))
 
     assert states(narrow) == {"forecast.1.e1": "scheduled"}
     narrow.when(hold(slot("x", 1), workflow="other"), **LAB).then_rejected("booking_refused")
@@ -489,7 +496,7 @@ def test_the_listing_shows_how_full_it_is() -> None:
 def test_anyone_allowed_may_ask_what_is_free() -> None:
     question = ACTOR.questions["freebusy"]
 
-    told = question.answer(BOTH.state, FreeBusy(from_=hour(0), to=hour(5)), NOON)
+    told = question.answer(BOTH.state, FreeBusy(from_=hour(0), to=hour(5)), asking())
 
     assert question.peers_may_ask
     assert [(one["start"], one["end"], one["units"]) for one in told["busy"]] == [
@@ -503,9 +510,46 @@ def test_anyone_allowed_may_ask_what_is_free() -> None:
     ]
 
 
+@pytest.mark.parametrize("peer", ["", "lab"])
+def test_what_is_not_public_is_booked_and_asked_about_at_home_alone(peer: str) -> None:
+    sender = f"peer/{peer}" if peer else "actor"
+    question, asked = ACTOR.questions["freebusy"], FreeBusy(from_=hour(0), to=hour(5))
+
+    result = PRIVATE.when(hold(slot("e1", 1)), sender=sender)
+
+    if peer:
+        unknown = CLOSED.when(hold(slot("e1", 1)), sender=sender).then_rejected("not_found")
+        assert result.then_rejected("not_found").orders == unknown.orders
+        assert refusal_of(result) == refusal_of(unknown)
+        assert no_answer(PRIVATE, asked, peer) == no_answer(CLOSED, asked, peer)
+    else:
+        assert len(result.events) == 1
+        assert question.answer(PRIVATE.state, asked, asking(""))["busy"] == []
+
+
+def test_what_is_public_no_longer_takes_no_new_slots_of_peers_and_keeps_those_it_has() -> None:
+    private = BOTH.after(Open(generation=2, capacity=1, public=False))
+
+    private.when(hold(slot("e4", 9), generation=3), **LAB).then_rejected("not_found")
+
+    assert states(private.after(confirm(2), **LAB)) == states(REPLACED)
+    assert states(private.after(abort(2), **LAB)) == states(BOOKED)
+
+
+def refusal_of(result: Result) -> tuple[str, str]:
+    assert result.refusal is not None
+    return (result.refusal.code, result.refusal.detail)
+
+
+def no_answer(book: Given, asked: FreeBusy, peer: str) -> tuple[str, str]:
+    with pytest.raises(Rejected) as caught:
+        ACTOR.questions["freebusy"].answer(book.state, asked, asking(peer))
+    return (caught.value.code, caught.value.detail)
+
+
 @pytest.mark.parametrize("days", [0, -1, 367])
 def test_a_question_about_no_time_or_too_long_a_time_is_refused(days: int) -> None:
     question = ACTOR.questions["freebusy"]
 
     with pytest.raises(Rejected, match="invalid_question"):
-        question.answer(BOTH.state, FreeBusy(from_=NOON, to=NOON + timedelta(days)), NOON)
+        question.answer(BOTH.state, FreeBusy(from_=NOON, to=NOON + timedelta(days)), asking())

@@ -462,7 +462,7 @@ def test_the_backlog_says_since_when_the_oldest_waits(monkeypatch: pytest.Monkey
     backlog = ACTOR.questions["backlog"]
     state = do(state, word(ack=5, ack_incarnation=state.ours.incarnation))
 
-    answer = backlog.answer(state, backlog.query(), AT)
+    answer = backlog.answer(state, backlog.query(), turn())
 
     assert (answer["unacknowledged"], answer["last_said"]) == (5, 10)
     assert answer["oldest_at"] == AT + timedelta(seconds=4)

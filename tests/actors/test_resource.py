@@ -62,7 +62,9 @@ def test_a_compute_has_a_book_of_slots() -> None:
         ("booking.hpc", Open(generation=1, capacity=2, availability=(WINDOW,))),
     ]
     assert entity.say(compute(capacity=3)).orders(Open) == [("booking.hpc", Open(generation=2, capacity=3))]
-    assert entity.say(Delete()).orders(Close) == [("booking.hpc", Close(generation=3))]
+    shown = Open(generation=3, capacity=3, public=True)
+    assert entity.say(compute(capacity=3, public=True)).orders(Open) == [("booking.hpc", shown)]
+    assert entity.say(Delete()).orders(Close) == [("booking.hpc", Close(generation=4))]
 
 
 def test_what_is_not_a_compute_has_no_book() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -96,6 +98,33 @@ async def test_a_hold_answers_the_node_that_asked_and_no_third(scene: Scene) -> 
         if ".peer.third.sent" in one.subject and b'"verb":"held"' in one.body
     ]
     assert not any(b'"id":"w"' in one.body for one in sent)
+
+
+async def test_a_compute_that_is_not_public_is_to_a_peer_as_if_it_were_not_there(scene: Scene) -> None:
+    private, nothing = fresh("private"), fresh("nothing")
+    await scene.victim.done("resource", private, "save", name=private, type="compute", capacity=1)
+    await scene.victim.event("booking.opened", private)
+    slot = {"execution": "e", "start": at(1).isoformat(), "end": at(1, hours=1).isoformat()}
+    hold = {"workflow": "w", "generation": 1, "slots": [slot], "until": at(2).isoformat()}
+
+    told = [await scene.forger.outcome(f"booking.{id}.hold", hold) for id in (private, nothing)]
+    free = [await freebusy(scene, id) | {"id": "it"} for id in (private, nothing)]
+
+    assert [(one["code"], one["detail"]) for one in told] == [
+        ("not_found", f"{id} takes no bookings") for id in (private, nothing)
+    ]
+    assert (free[0], free[0]["code"]) == (free[1], "not_found")
+
+
+async def freebusy(scene: Scene, resource: str) -> Any:
+    """Have the peer ask when a compute is free, and return what it is answered."""
+    question = fresh("question")
+    asked = {"question": question, "kind": "booking", "query": "freebusy", "id": resource}
+    await scene.forger.say("peer.mallory.ask", asked | {"body": {"from": at(1), "to": at(2)}})
+    answer = await scene.victim.until(
+        lambda one: ".peer.mallory.sent" in one.subject and question.encode() in one.body
+    )
+    return msgspec.json.decode(answer.body)["message"]["body"]["reply"]
 
 
 async def test_an_answer_in_the_name_of_another_owner_plans_nothing(scene: Scene) -> None:
