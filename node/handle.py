@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Rejected, Turn, no_needs
+from actors.actor import Actor, Effect, Rejected, Trim, Turn, no_needs
 from messages.base import Alarm, encode, tag
 from messages.envelope import ALARM, OPERATOR, PEER, RETRY, Envelope, Outcome, digest, instant
 from node.batch import Batch, Job
-from node.live import Live
-from node.steps import dead_step, done_step, refused_step
+from node.deletion import FREE, OWN, alarms, deleted_since
+from node.live import Live, blank
+from node.steps import dead_step, done_step, forget_step, refused_step
 from node.trail import Trail
 from store.step import Outgoing, Recorded, Step
 
@@ -140,11 +141,13 @@ class Handler:
                 return refused_step(self._trail, envelope, no, 0)
             return dead_step(self._trail, envelope, fault)
         live = batch.changed.get(job.key) or batch.lives[job.key]
-        turn = self._turn(envelope, {need: batch.known(need) for need in job.needs})
+        turn = self._turn(envelope, live.version, {need: batch.known(need) for need in job.needs})
         try:
             self._admit(actor, envelope, live)
-            if envelope.verb == "alarm" and actor.alarms(live.state).get(job.command.name) != job.command.due:
+            if envelope.verb == "alarm" and live.alarms.get(job.command.name) != job.command.due:
                 events: Sequence[Any] = ()  # the entity no longer wants it
+            elif envelope.verb == "alarm" and job.command.name in OWN:
+                return self._shed(batch, job, actor, live)
             else:
                 events = actor.decide(live.state, job.command, turn)
         except Rejected as no:
@@ -169,26 +172,39 @@ class Handler:
         assert actor is not None
         events, turn = decision
         if not events:
-            return done_step(self._trail, envelope, live, live)[0]
+            return done_step(self._trail, envelope, live, live, told=actor.tells(live.state))[0]
         recorded, state = [], live.state
         for version, event in enumerate(events, live.version + 1):
-            recorded.append(Recorded(version, tag(event), encode(event)))
+            recorded.append(Recorded(version, tag(event), encode(event), envelope.at))
             state = actor.evolve(state, event)
         effects: list[Effect] = [effect for event in events for effect in actor.react(state, event, turn)]
+        summary, deleted_at = actor.summary(state), None
+        if summary is None:
+            happened = [(event, envelope.at) for event in events]
+            deleted_at = deleted_since(actor, (live.state, live.deleted_at), happened)
         after = Live(
             state=state,
             version=recorded[-1].version,
-            summary=actor.summary(state),
-            alarms=actor.alarms(state),
+            summary=summary,
+            alarms=alarms(actor, state, deleted_at),
             events_since=live.events_since + len(events),
             bytes_since=live.bytes_since + sum(len(event.body) for event in recorded),
             snapshot_bytes=live.snapshot_bytes,
+            deleted_at=deleted_at,
         )
         step, after = done_step(self._trail, envelope, live, after, (recorded, effects))
         batch.changed[job.key] = after
         return step
 
-    def _turn(self, envelope: Envelope, known: Mapping[Any, Any] | None = None) -> Turn:
+    def _shed(self, batch: Batch, job: Job, actor: Actor[Any, Any, Any], live: Live) -> Step:
+        """Forget the events of a deleted entity, or all of it: no actor decides on that."""
+        if job.command.name == FREE:
+            batch.changed[job.key] = blank(actor)
+            return forget_step(job.envelope)
+        step, batch.changed[job.key] = done_step(self._trail, job.envelope, live, live, ((), (Trim(),)))
+        return step
+
+    def _turn(self, envelope: Envelope, version: int = 0, known: Mapping[Any, Any] | None = None) -> Turn:
         return Turn(
             me=envelope.to,
             node=self._node,
@@ -197,6 +213,7 @@ class Handler:
             sender=envelope.sender,
             cause=envelope.cause,
             correlation=envelope.correlation or envelope.id,
+            version=version,
             peers=self.peers,
             known=known or {},
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import msgspec
 
 from actors.actor import Actor, Summary
 from messages.base import tag
+from node.deletion import alarms, deleted_since
 from store.step import Past
 
 CACHED_ENTITIES = 20_000
@@ -32,6 +33,8 @@ class Live(msgspec.Struct, frozen=True):
     """How many events came after the snapshot."""
     bytes_since: int = 0
     snapshot_bytes: int = 0
+    deleted_at: int | None = None
+    """The instant of the message that deleted it, as long as it is deleted."""
 
     def wants_snapshot(self) -> bool:
         """Say whether writing a snapshot now costs no more than what was written since the last one."""
@@ -79,19 +82,33 @@ def freeze(state: Any) -> bytes:
     return msgspec.msgpack.encode(state)
 
 
+def thaw(actor: Actor[Any, Any, Any], state: bytes | None) -> Any:
+    """Read the state of a snapshot; without one, that before the first event."""
+    return actor.initial if state is None else msgspec.msgpack.decode(state, type=type(actor.initial))
+
+
+def blank(actor: Actor[Any, Any, Any]) -> Live:
+    """Return an entity that was never written."""
+    return revive(actor, Past(0, None, ()))
+
+
 def revive(actor: Actor[Any, Any, Any], past: Past) -> Live:
     """Fold what is stored of an entity into its state."""
-    state = actor.initial
-    if past.state is not None:
-        state = msgspec.msgpack.decode(past.state, type=type(actor.initial))
-    for event in past.events:
-        state = actor.evolve(state, decode_event(actor, event.type, event.body))
+    start = thaw(actor, past.state)
+    events = [decode_event(actor, event.type, event.body) for event in past.events]
+    state = reduce(actor.evolve, events, start)
+    summary = actor.summary(state)
+    deleted_at = None
+    if summary is None and (events or past.version):
+        happened = zip(events, (event.at for event in past.events), strict=True)
+        deleted_at = deleted_since(actor, (start, past.deleted_at), happened)
     return Live(
         state=state,
         version=past.events[-1].version if past.events else past.version,
-        summary=actor.summary(state),
-        alarms=actor.alarms(state),
+        summary=summary,
+        alarms=alarms(actor, state, deleted_at),
         events_since=len(past.events),
         bytes_since=sum(len(event.body) for event in past.events),
         snapshot_bytes=len(past.state or b""),
+        deleted_at=deleted_at,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Acknowledged, Effect, Rejected, Repeat
+from actors.actor import Acknowledged, Effect, Rejected, Repeat, Trim
 from messages.base import Alarm, encode
 from messages.envelope import ALARM, Envelope, Outcome, digest, micros
 from node.live import Live, freeze
@@ -21,8 +21,10 @@ def done_step(
     before: Live,
     after: Live,
     done: tuple[Sequence[Recorded], Sequence[Effect]] = ((), ()),
+    *,
+    told: Mapping[str, Any] | None = None,
 ) -> tuple[Step, Live]:
-    """Return the step of a command that was done, and the entity after it."""
+    """Return the step of a command that was done, and the entity after it; ``told`` goes into the outcome."""
     recorded, effects = done
     outcome = Outcome(
         status="done",
@@ -30,25 +32,35 @@ def done_step(
         id=envelope.to.id,
         version=after.version,
         events=[msgspec.Raw(event.body) for event in recorded],
+        extra=dict(told or {}),
         message=envelope.id,
     )
     snapshot = None
-    if after.wants_snapshot():
+    trims = any(isinstance(effect, Trim) for effect in effects)
+    if trims or after.wants_snapshot():
         state = freeze(after.state)
-        snapshot = (after.version, state)
+        snapshot = (after.version, state, after.deleted_at)
         after = msgspec.structs.replace(after, events_since=0, bytes_since=0, snapshot_bytes=len(state))
-    told = [trail.event(envelope, event.version, event.type, event.body) for event in recorded]
+    happened = [trail.event(envelope, event.version, event.type, event.body) for event in recorded]
     step = Step(
         handled=_handled(envelope, encode(outcome)),
         events=recorded,
         listed=_listed(envelope, after) if recorded else None,
         snapshot=snapshot,
+        trims=trims,
         alarms=_alarms(envelope, before.alarms, after.alarms),
-        outgoing=told + _outgoing(trail, envelope, effects),
+        outgoing=happened + _outgoing(trail, envelope, effects),
         acknowledged=[(out_lane(one.peer), one.sequence) for one in effects if isinstance(one, Acknowledged)],
         repeat=[(out_lane(one.peer), one.sequence) for one in effects if isinstance(one, Repeat)],
     )
     return step, after
+
+
+def forget_step(envelope: Envelope) -> Step:
+    """Return the step after which the entity was never written."""
+    to = envelope.to
+    outcome = Outcome(status="done", kind=to.kind, id=to.id, version=0, message=envelope.id)
+    return Step(handled=_handled(envelope, encode(outcome)), forgets=True)
 
 
 def refused_step(
@@ -131,7 +143,7 @@ def _handled(envelope: Envelope, outcome: bytes) -> Handled:
 
 
 def _outgoing(trail: Trail, envelope: Envelope, effects: Sequence[Effect]) -> list[Outgoing]:
-    said = [one for one in effects if not isinstance(one, Acknowledged | Repeat)]
+    said = [one for one in effects if not isinstance(one, Acknowledged | Repeat | Trim)]
     return [trail.effect(envelope, number, effect) for number, effect in enumerate(said)]
 
 

@@ -28,6 +28,8 @@ class Recorded(msgspec.Struct, frozen=True):
     version: int
     type: str
     body: bytes
+    at: int = 0
+    """The instant of the message that caused it; noted by the store."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +81,12 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     handled: Handled
     events: Sequence[Recorded] = ()
     listed: Listed | None = None
-    snapshot: tuple[int, bytes] | None = None
-    """A version and the state that it leads to."""
+    snapshot: tuple[int, bytes, int | None] | None = None
+    """A version, the state that it leads to, and the instant since which the entity is deleted."""
+    trims: bool = False
+    """Whether the snapshot is the new start, and the events up to it are forgotten."""
+    forgets: bool = False
+    """Whether all of the entity is forgotten, so that its id begins anew."""
     alarms: Mapping[str, int | None] = {}
     """Instants to wait for by name; None forgets one."""
     outgoing: Sequence[Outgoing] = ()
@@ -98,6 +104,8 @@ class Past(msgspec.Struct, frozen=True):
     """The version of the snapshot; 0 without one."""
     state: bytes | None
     events: Sequence[Recorded]
+    deleted_at: int | None = None
+    """The instant since which it was deleted at the snapshot."""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import TypeVar
 import aiosqlite
 
 from store.bulk import insert, update_sent
+from store.forget import forget, parts
 from store.step import Found, Listed, Memory, Outgoing, Past, Recorded, Step
 
 Result = TypeVar("Result")
@@ -25,6 +26,10 @@ def _nothing(_point: str) -> None:
 # an update touches only the indexes of what has changed
 _SHOW = "ON CONFLICT (kind, id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in LISTED_COLUMNS.split(", ")
+)
+_SNAPSHOT = "SELECT version, state, deleted_at FROM snapshot WHERE kind = ? AND id = ?"
+_EVENTS = (
+    "SELECT version, type, body, at FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
 )
 # a longer id, or the broker would take the repeat for a duplicate
 _BY_NAME = "shown_as = ?1 AND name = ?2 AND name <> '' AND listed = 1 AND kind = ?1"
@@ -135,10 +140,9 @@ def _outcomes(db: sqlite3.Connection, messages: Sequence[str]) -> dict[str, tupl
 
 
 def _past(db: sqlite3.Connection, key: Key) -> Past:
-    kept = db.execute("SELECT version, state FROM snapshot WHERE kind = ? AND id = ?", key).fetchone()
-    version, state = kept or (0, None)
-    sql = "SELECT version, type, body FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
-    return Past(version, state, [Recorded(*row) for row in db.execute(sql, (*key, version))])
+    kept = db.execute(_SNAPSHOT, key).fetchone()
+    version, state, deleted_at = kept or (0, None, None)
+    return Past(version, state, [Recorded(*row) for row in db.execute(_EVENTS, (*key, version))], deleted_at)
 
 
 def _found(db: sqlite3.Connection, where: str, keys: Iterable[Key]) -> dict[Key, Found]:
@@ -168,7 +172,9 @@ def _transact(
     db.execute("BEGIN IMMEDIATE")
     try:
         reach("begun")
-        _write(db, steps)
+        for part in parts(steps):
+            _write(db, part)
+            forget(db, part)
         reach("written")
         update_sent(db, sent)
         reach("before_commit")
