@@ -2,8 +2,28 @@
 
 from typing import Any
 
-from actors import booking, copy, execution, peer, resource, shared_workspace, workflow, workspace
+from actors import (
+    booking,
+    copy,
+    du_root,
+    execution,
+    freeze_repo,
+    peer,
+    ping_registry,
+    registry,
+    repo,
+    resource,
+    shared_workspace,
+    unfreeze_repo,
+    workflow,
+    workflow_index,
+    workspace,
+)
 from actors.actor import Actor
+from actors.table import Table
+
+TABLES: tuple[Table, ...] = (du_root.TABLE, unfreeze_repo.TABLE, freeze_repo.TABLE, ping_registry.TABLE)
+"""The ephemeral workflows."""
 
 ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     resource.ACTOR,
@@ -14,4 +34,11 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     shared_workspace.ACTOR,
     copy.ACTOR,
     peer.ACTOR,
+    registry.ACTOR,
+    repo.ACTOR,
+    workflow_index.ACTOR,
+    du_root.ACTOR,
+    unfreeze_repo.ACTOR,
+    freeze_repo.ACTOR,
+    ping_registry.ACTOR,
 )
