@@ -18,7 +18,7 @@ PATHS_MAX = 10_000
 """How many directories one workflow tells of; ``du`` shows the large ones of the first levels."""
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-Bytes = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 TABLE = gathering(
     "du_root",
