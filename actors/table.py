@@ -100,12 +100,12 @@ class Row:
 
 def row(verb: str, about: str, *cells: Cell, takes: Fields | None = None) -> Row:
     """Write a row; ``takes`` are the fields of the command."""
-    return Row(verb, about, cells, takes or {}, is_for_workers=False)
+    return Row(verb, about, cells, {} if takes is None else takes, is_for_workers=False)
 
 
 def work(verb: str, about: str, *cells: Cell, takes: Fields | None = None) -> Row:
     """Write the row of a command that workers and actors say, rather than people."""
-    return Row(verb, about, cells, takes or {}, is_for_workers=True)
+    return Row(verb, about, cells, {} if takes is None else takes, is_for_workers=True)
 
 
 @dataclass(frozen=True, kw_only=True)
