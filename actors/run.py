@@ -124,10 +124,20 @@ def _booked(state: states.State) -> states.State:
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to forget what has not started in time."""
-    if state.plan is None or state.state != states.State.SCHEDULED:
-        return {}
-    return {"forget": state.plan.start + timedelta(seconds=state.plan.grace_seconds)}
+    """Want to forget what has not started in time; what lacks a slot has as long as it was to take."""
+    latest = None if state.plan is None else _latest(state.plan, state.state)
+    return {} if latest is None else {"forget": latest}
+
+
+def _latest(plan: Planned, state: states.State) -> datetime | None:
+    grace = timedelta(seconds=plan.grace_seconds)
+    match state:
+        case states.State.SCHEDULED:
+            return plan.start + grace
+        case states.State.DELAYED:
+            return plan.end + grace
+        case _:
+            return None
 
 
 def summary(state: State) -> Summary | None:

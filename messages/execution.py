@@ -39,7 +39,7 @@ class Planned(base.Value, frozen=True, kw_only=True):
     start: datetime
     end: datetime
     grace_seconds: Seconds = 60
-    """How long after ``start`` it is forgotten when it has not started."""
+    """How long after ``start`` it is forgotten when it has not started; when it is delayed, after ``end``."""
     bookings: tuple[Booked, ...] = ()
     on_cancelled: OnCancelled = "delay"
 
@@ -148,7 +148,7 @@ class SlotLost(base.Event, tag="execution.slot_lost"):
 
 
 class Delayed(base.Event, tag="execution.delayed"):
-    """It lacks a slot; it may start all the same, or be planned again."""
+    """It lacks a slot; until its end it may start all the same, or be planned again."""
 
     reason: str
 

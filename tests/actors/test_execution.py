@@ -55,6 +55,7 @@ def lost(generation: int = 1, resource: str = "hpc") -> SlotCancelled:
     return SlotCancelled(resource=resource, generation=generation, reason="maintenance")
 
 
+LOST_REASON = "the owner of hpc took the slot back: maintenance"
 PATHS: dict[str, tuple[Command | str, ...]] = {
     "none": (),
     "removed": (schedule(), Remove(generation=1)),
@@ -279,8 +280,20 @@ def test_the_grace_is_that_of_the_schedule() -> None:
     assert ACTOR.alarms(entity.state)["forget"] == AT + timedelta(hours=2)
 
 
-@pytest.mark.parametrize("state", [state for state in PATHS if state != "scheduled"])
-def test_only_what_is_scheduled_can_be_forgotten(state: str) -> None:
+def test_what_is_delayed_may_start_in_all_its_time_and_is_forgotten_a_grace_after_it() -> None:
+    entity = execution("delayed")
+    assert dict(ACTOR.alarms(entity.state)) == {"forget": AT + timedelta(hours=2, seconds=60)}
+
+    said = entity.ring("forget")
+
+    assert (said.names, entity.view["reason"]) == (["forgotten"], LOST_REASON)
+    assert [mark.state for _, mark in said.orders(Mark)] == [State.CANCELLED, State.CANCELLED]
+    assert [changed.state for _, changed in said.orders(ExecutionChanged)] == [State.FORGOTTEN]
+    entity.refuses(Start(), "state_conflict")
+
+
+@pytest.mark.parametrize("state", [state for state in PATHS if state not in ("scheduled", "delayed")])
+def test_only_what_is_scheduled_or_delayed_can_be_forgotten(state: str) -> None:
     assert ACTOR.alarms(execution(state).state) == {}
 
 

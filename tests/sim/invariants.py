@@ -186,9 +186,10 @@ def nothing_is_overdue(seen: Seen) -> Iterator[str]:
     """An execution that was not started in time is forgotten."""
     for sight in seen.nodes.values():
         for id, run in sight.of("execution").items():
-            if run.plan is None or run.state != "scheduled":
+            if run.plan is None or run.state not in ("scheduled", "delayed"):
                 continue
-            if run.plan.start + timedelta(seconds=run.plan.grace_seconds) < seen.at:
+            latest = run.plan.start if run.state == "scheduled" else run.plan.end
+            if latest + timedelta(seconds=run.plan.grace_seconds) < seen.at:
                 yield f"{sight.name}: the execution {id} should be forgotten"
 
 
