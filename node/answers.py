@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from actors.actor import Actor, Rejected, Turn
 from messages.base import encode
 from messages.copies import copy_id
-from messages.envelope import OPERATOR, PEER, Address, Outcome, instant, micros, rfc3339
+from messages.envelope import OPERATOR, PEER, Address, Outcome, instant
 from messages.subjects import is_token
 from node.engine import Engine
 from node.explain import ASK_SECONDS, AskPeer
-from store.queries import COLUMNS, Filter, history, listing
+from node.filters import read_filter
+from node.history import History, tell
+from node.live import Live
+from node.refusals import check_kind
+from store.queries import listing
 from store.store import Store
 
-PAGE = 50
-INTEGER = 2**63 - 1
-"""The largest number that a listing compares."""
-ALIASES = {
-    "execution": {"workflow": "parent", "state": "status"},
-    "peer": {"state": "status"},
-}
-"""What the wire calls the columns of a kind's listing."""
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be asked of a listing besides equal fields."""
-
-    since: datetime | None = msgspec.field(name="from", default=None)
-    until: datetime | None = msgspec.field(name="to", default=None)
-    labels: dict[str, str] = {}
-    order: str = "id"
-    """id, at, name, status or version; a leading ``-`` turns it around."""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = PAGE
-    cursor: str = ""
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which part of a history is asked for."""
-
-    after: Annotated[int, msgspec.Meta(ge=0)] = 0
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 500
+WAIT_SECONDS = 30.0
+"""How long an asker waits for an answer to be final who does not say how long (``timeout``)."""
+WAIT_SECONDS_MAX = 60.0
 
 
 class Asker(NamedTuple):
@@ -114,23 +93,46 @@ class Answers:
         if query == "get":
             return await self._get(actor, id)
         if query == "history":
-            return await self._history(kind, id, msgspec.convert(asked, History))
+            await self._look(actor, id)
+            return await tell(self._store, actor, id, msgspec.convert(asked, History))
         question = actor.questions.get(query)
         if question is None:
             known = ", ".join(["get", "history", "list", *actor.questions])
             raise Rejected("unknown_query", f"{kind} has no question {query}; it has {known}")
-        live = await self._engine.peek(kind, id)
-        turn = asker.turn(Address(kind, id), self._engine.node)
-        return question.answer(live.state, msgspec.convert(asked, question.query), turn)
+        about = msgspec.convert(asked, question.query)
+        if question.waits is not None and not asker.peer:
+            await self._wait(actor, id, question.waits, getattr(about, "timeout", WAIT_SECONDS))
+        live = await self._look(actor, id)
+        return question.answer(live.state, about, asker.turn(Address(kind, id), self._engine.node))
+
+    async def _look(self, actor: Actor[Any, Any, Any], id: str) -> Live:
+        """Return an entity; refuse one that its kind hides, and an id that another of its family has."""
+        live = await self._engine.peek(actor.kind, id)
+        if not live.version and actor.family:
+            check_kind((actor.kind, id), await self._engine.relative(actor.kind, id))
+        if _is_hidden(actor, live):
+            raise Rejected("not_found", f"{actor.kind} {id} was deleted")
+        return live
+
+    async def _wait(
+        self, actor: Actor[Any, Any, Any], id: str, can_tell: Callable[[Any], bool], seconds: float
+    ) -> None:
+        """Return once there is an answer, or when the time is up."""
+        await self._look(actor, id)
+
+        async def is_over() -> bool:
+            live = await self._engine.peek(actor.kind, id)
+            return can_tell(live.state) or _is_hidden(actor, live)
+
+        await self._engine.waiting.until((actor.kind, id), is_over, min(seconds, WAIT_SECONDS_MAX))
 
     async def _get(self, actor: Actor[Any, Any, Any], id: str) -> dict[str, Any]:
-        view = await self._view(actor, id)
+        view = self._view(actor, id, await self._look(actor, id))
         if view is None:
             raise Rejected("not_found", f"no {actor.kind} {id}")
         return view
 
-    async def _view(self, actor: Actor[Any, Any, Any], id: str) -> dict[str, Any] | None:
-        live = await self._engine.peek(actor.kind, id)
+    def _view(self, actor: Actor[Any, Any, Any], id: str, live: Live) -> dict[str, Any] | None:
         view = actor.view(live.state) if live.version else None
         if view is None:
             return None
@@ -139,24 +141,22 @@ class Answers:
         heading: dict[str, Any] = {"kind": actor.kind, "id": id, "version": live.version}
         return heading | shown | heading  # what a peer put into a copy does not rename it
 
-    async def _history(self, kind: str, id: str, asked: History) -> dict[str, Any]:
-        rows = await history(self._store, kind, id, asked.after, asked.limit)
-        if not rows and not asked.after:
-            raise Rejected("not_found", f"no {kind} {id} was ever written")
-        events = [row | {"body": msgspec.Raw(row["body"]), "at": rfc3339(row["at"])} for row in rows]
-        return {"kind": kind, "id": id, "events": events}
-
     async def _list(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
-        wanted = _filter(kind, asked)
+        wanted = read_filter(kind, asked)
         found, places = await listing(self._store, wanted)
         items = []
         for entity in found:
-            view = await self._view(self._actors[entity.kind], entity.id)
+            live = await self._engine.peek(entity.kind, entity.id)
+            view = self._view(self._actors[entity.kind], entity.id, live)
             items.append((view or {}) | {"kind": kind, "id": entity.row.shown_id})
         cursor = ""
         if len(found) == wanted.limit:
             cursor = msgspec.json.encode(places[-1]).hex()
         return {"kind": kind, "items": items, "cursor": cursor}
+
+
+def _is_hidden(actor: Actor[Any, Any, Any], live: Live) -> bool:
+    return actor.hides_deleted and live.version > 0 and live.summary is None
 
 
 async def _ask_owner(
@@ -170,56 +170,6 @@ async def _ask_owner(
             return await ask_peer(owner, actor.kind, id, query, asked)
     except TimeoutError:
         raise Rejected("unreachable", f"{owner} did not answer in {ASK_SECONDS:g} s; ask again") from None
-
-
-def _filter(kind: str, asked: dict[str, Any]) -> Filter:
-    names = set(Listing.__struct_encode_fields__)
-    page = msgspec.convert({name: value for name, value in asked.items() if name in names}, Listing)
-    aliases = ALIASES.get(kind, {})
-    rest = {aliases.get(name, name): value for name, value in asked.items() if name not in names}
-    columns: dict[str, str] = {name: str(rest.pop(name)) for name in COLUMNS if name in rest}
-    order = page.order.removeprefix("-")
-    if order not in ("id", "at", "name", "status", "version"):
-        raise Rejected(
-            "invalid_message", f"order is id, at, name, status or version, not {order}", at="/order"
-        )
-    _check_equals(page.labels, "/labels")
-    _check_equals(rest, "")
-    return Filter(
-        kind=kind,
-        columns=columns,
-        labels=page.labels,
-        fields=rest,
-        since=None if page.since is None else micros(page.since),
-        until=None if page.until is None else micros(page.until),
-        order=order,
-        is_descending=page.order.startswith("-"),
-        limit=page.limit,
-        after=_place(page.cursor),
-    )
-
-
-def _check_equals(asked: Mapping[str, Any], at: str) -> None:
-    """Refuse what no field can be equal to, or cannot be asked for."""
-    for name, value in asked.items():
-        here = f"{at}/{name}"
-        if '"' in name:
-            raise Rejected("invalid_message", "a name with a quotation mark cannot be asked for", at=here)
-        if isinstance(value, dict):
-            _check_equals(value, here)
-        elif (
-            not isinstance(value, str | int | float) or abs(value if isinstance(value, int) else 0) > INTEGER
-        ):
-            raise Rejected("invalid_message", "ask for a text, a number or a boolean", at=here)
-
-
-def _place(cursor: str) -> tuple[str | int, str] | None:
-    if not cursor:
-        return None
-    try:
-        return msgspec.json.decode(bytes.fromhex(cursor), type=tuple[str | int, str])
-    except ValueError:
-        raise Rejected("invalid_message", "the cursor is not one of ours", at="/cursor") from None
 
 
 def _whole(kind: str, id: str) -> tuple[str, str]:

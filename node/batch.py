@@ -23,6 +23,8 @@ class Job:
     actor: Actor[Any, Any, Any] | None = None
     command: Any = None
     needs: Sequence[Need] = ()
+    relatives: Sequence[Key] = ()
+    """What the other kinds of the family would have under the same id."""
     fault: tuple[str, str, str] | None = None
     """Code, detail and JSON pointer, when it cannot be read or may not be said."""
 
@@ -70,6 +72,14 @@ class Batch:
         if found is not None and self._changed((found.kind, found.id)) is not None:
             return None  # it has another name by now, or is gone
         return _stored(found)
+
+    def relative(self, job: Job) -> str:
+        """Return the kind of the family that has the id, or nothing."""
+        for key in job.relatives:
+            live = self._changed(key)
+            if live.version if live else key in self.memory.by_id:
+                return key[0]
+        return ""
 
     def _changed(self, key: Key) -> Live | None:
         return self.changed.get(key) or self.before.get(key)

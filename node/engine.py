@@ -8,16 +8,19 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from actors.actor import Actor, ById, ByName
-from messages.envelope import Envelope
+from messages.envelope import RETRY, Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result
 from node.live import Cache, Key, Live, revive
 from node.trail import Trail
+from node.waiting import Waiting
 from store.step import Memory
 from store.store import Store, VersionConflict
 
 CONFLICTS_MAX = 3
 """How often a message is decided anew because somebody else wrote to its entity."""
+RETRY_ATTEMPTS = 6
+"""How often one is tried that asks for it (``expect: retry``), the attempt with its batch included."""
 
 
 class Draft(NamedTuple):
@@ -34,6 +37,7 @@ class Engine:
         self.node = node
         self._store = store
         self._cache = Cache()
+        self.waiting = Waiting()
         self._handler = Handler(
             node, {actor.kind: actor for actor in actors}, Trail(node, store.next_position)
         )
@@ -63,7 +67,8 @@ class Engine:
         jobs = [self._handler.open(envelope) for envelope in envelopes]
         keys = {job.key for job in jobs if job.actor is not None}
         at_hand = {key: live for key in keys if (live := self._cache.get(key)) is not None}
-        memory = await self._read(jobs, keys - at_hand.keys())
+        is_written = {key for key, live in at_hand.items() if live.version}
+        memory = await self._read(jobs, keys - at_hand.keys(), is_written)
         # what was committed while we read is newer than what was at hand before
         lives = {key: self._cache.get(key) or at_hand.get(key) or self._revive(key, memory) for key in keys}
         return Batch(jobs, memory, lives)
@@ -111,17 +116,22 @@ class Engine:
     def _revive(self, key: Key, memory: Memory) -> Live:
         return revive(self._handler.actors[key[0]], memory.pasts[key])
 
-    async def _read(self, jobs: Sequence[Job], entities: Collection[Key]) -> Memory:
+    async def _read(self, jobs: Sequence[Job], entities: Collection[Key], written: Collection[Key]) -> Memory:
         needs = set(chain.from_iterable(job.needs for job in jobs))
+        by_id = {(need.kind, need.id) for need in needs if isinstance(need, ById)}
+        for job in jobs:
+            if job.relatives and job.key not in written:  # what is written has its id for itself
+                by_id.update(job.relatives)
         return await self._store.read(
             [job.envelope.id for job in jobs],
             list(entities),
-            [(need.kind, need.id) for need in needs if isinstance(need, ById)],
+            list(by_id),
             [(need.kind, need.name) for need in needs if isinstance(need, ByName)],
         )
 
     async def _alone(self, envelope: Envelope) -> Result:
-        for _ in range(CONFLICTS_MAX):
+        is_retried = envelope.expect == RETRY
+        for _ in range(RETRY_ATTEMPTS - 1 if is_retried else CONFLICTS_MAX):
             draft = self.decide(await self.prepare([envelope]))
             (result,) = draft.results
             try:
@@ -137,9 +147,13 @@ class Engine:
                 break
             self._keep(draft.batch)
             return result
-        buried = self._handler.bury(envelope, failure)
-        await self._store.write([buried.step] if buried.step else [])
-        return buried
+        if is_retried and isinstance(failure, VersionConflict):
+            expected = draft.batch.lives[envelope.to.kind, envelope.to.id].version
+            last = self._handler.outrun(await self.prepare([envelope]), expected)
+        else:
+            last = self._handler.bury(envelope, failure)
+        await self._store.write([last.step] if last.step else [])
+        return last
 
     async def peek(self, kind: str, id: str) -> Live:
         """Return an entity as of its last event."""
@@ -149,6 +163,15 @@ class Engine:
             live = revive(self._handler.actors[kind], memory.pasts[kind, id])
         return live
 
+    async def relative(self, kind: str, id: str) -> str:
+        """Return the kind of the same family that has the id, or nothing."""
+        keys = self._handler.relatives((kind, id))
+        if not keys:
+            return ""
+        memory = await self._store.read([], [], keys, [])
+        return next((other for other, _ in memory.by_id), "")
+
     def _keep(self, batch: Batch) -> None:
         for key, live in (batch.lives | batch.changed).items():
             self._cache.put(key, live)
+        self.waiting.wake(batch.changed.keys())

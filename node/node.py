@@ -119,6 +119,7 @@ class Node:
     async def stop(self) -> None:
         """Take nothing new, finish and publish what was taken."""
         self._is_stopping = True
+        self._parts.engine.waiting.close()
         self._end_healing()
         for consumer in self._consumers:
             await consumer.stop()

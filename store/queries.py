@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from store.step import Found
-from store.store import LISTED_COLUMNS, Store, found
+from store.store import Store, found
+from store.write import LISTED_COLUMNS
 
 PAGE_MAX = 500
 TRACE_MAX = 5_000
@@ -19,6 +20,10 @@ COLUMNS = ("status", "name", "parent", "owner")
 SELECTIVE = {"name", "parent"}
 
 HISTORY_COLUMNS = ("version", "type", "body", "message", "cause", "correlation", "sender", "at")
+_HISTORY = (
+    f"SELECT {', '.join(HISTORY_COLUMNS)} FROM journal"
+    " WHERE kind = ? AND id = ? AND version > ? ORDER BY version LIMIT ?"
+)
 TRACE_COLUMNS = ("id", "kind", "entity", "verb", "cause", "correlation", "sender", "at", "outcome")
 DEAD_COLUMNS = (
     *("position", "message", "subject", "headers", "body", "code"),
@@ -94,13 +99,33 @@ async def listing(store: Store, wanted: Filter) -> tuple[list[Found], list[tuple
     return entities, [(row[0], entity.row.shown_id) for row, entity in zip(rows, entities, strict=True)]
 
 
+class Chronicle(msgspec.Struct, frozen=True):
+    """A page of what is stored of an entity's past."""
+
+    version: int
+    """The version of the entity; 0: it was never written."""
+    start: tuple[int, bytes] | None
+    """The version up to which events are gone, if some of them were asked for, and the state there."""
+    events: Sequence[Mapping[str, Any]]
+
+
+async def chronicle(store: Store, key: tuple[str, str], after: int, limit: int) -> Chronicle:
+    """Return the past of an entity behind a version: where it begins, and the events, oldest first."""
+    start = "SELECT version, state FROM start WHERE kind = ? AND id = ? AND version > ?"
+
+    def look(db: sqlite3.Connection) -> Chronicle:
+        row = db.execute("SELECT version FROM entity WHERE kind = ? AND id = ?", key).fetchone()
+        begun = db.execute(start, (*key, after)).fetchone()
+        rows = db.execute(_HISTORY, (*key, after, min(limit, PAGE_MAX)))
+        events = [dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in rows]
+        return Chronicle(row[0] if row else 0, begun, events)
+
+    return await store.run(look)
+
+
 async def history(store: Store, kind: str, id: str, after: int, limit: int) -> list[dict[str, Any]]:
-    """Return the events of an entity behind a version, oldest first; deleted entities keep theirs."""
-    sql = (
-        f"SELECT {', '.join(HISTORY_COLUMNS)} FROM journal"
-        " WHERE kind = ? AND id = ? AND version > ? ORDER BY version LIMIT ?"
-    )
-    return await _dicts(store, sql, (kind, id, after, min(limit, PAGE_MAX)), HISTORY_COLUMNS)
+    """Return the events of an entity behind a version, oldest first; deleted ones keep theirs for a while."""
+    return await _dicts(store, _HISTORY, (kind, id, after, min(limit, PAGE_MAX)), HISTORY_COLUMNS)
 
 
 async def cascade(store: Store, message: str) -> list[dict[str, Any]]:

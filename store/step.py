@@ -29,7 +29,7 @@ class Recorded(msgspec.Struct, frozen=True):
     type: str
     body: bytes
     at: int = 0
-    """The instant of the message that caused it; noted by the store."""
+    """The instant of the message that caused it, as read from the journal."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):

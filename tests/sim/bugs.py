@@ -115,14 +115,14 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> Actors:
 @bug
 def an_inbox_that_forgets(patch: pytest.MonkeyPatch) -> Actors:
     """A message that was handled is not known when it comes again."""
-    write = store.store._write
+    write = store.store.write_steps
 
     def forgetful(db: Any, steps: Any) -> None:
         db.executemany("DELETE FROM inbox WHERE id = ?", [(step.handled.id,) for step in steps])
         write(db, steps)
 
     patch.setattr(store.store, "_outcomes", lambda _db, _messages: {})
-    patch.setattr(store.store, "_write", forgetful)
+    patch.setattr(store.store, "write_steps", forgetful)
     return ACTORS
 
 
