@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-from bench import cascade, drain, latency, restart, size, throughput
+from bench import cascade, drain, histories, latency, restart, size, throughput
 
 BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "throughput": throughput.run,
@@ -19,6 +19,7 @@ BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "restart": restart.run,
     "drain": drain.run,
     "size": size.run,
+    "histories": histories.run,
 }
 
 
