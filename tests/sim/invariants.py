@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import json
@@ -15,7 +15,7 @@ from messages.envelope import instant, micros
 from messages.peer_events import Received, Refused
 from node.trail import CMD, EVT
 from tests.sim import booked, flows
-from tests.sim.seen import Seen, Sight, look, read
+from tests.sim.seen import Key, Seen, Sight, look, read
 from tests.sim.world import World
 
 Invariant = Callable[[Seen], Iterator[str]]
@@ -118,13 +118,19 @@ def alarms_are_set(seen: Seen) -> Iterator[str]:
     """What an entity waits for is in the table, and nothing that it does not wait for."""
     for sight in seen.nodes.values():
         for (kind, id, name), at in sight.alarms.items():
-            wanted = seen.actors[kind].alarms(sight.states[kind, id]).get(name)
+            wanted = _wanted(seen, sight, (kind, id)).get(name)
             if wanted is None or micros(wanted) != at:
                 yield f"{sight.name}: {kind}.{id} does not want the alarm {name} that is set"
-        for (kind, id), state in sight.states.items():
-            for name, wanted in seen.actors[kind].alarms(state).items():
+        for kind, id in sight.states:
+            for name, wanted in _wanted(seen, sight, (kind, id)).items():
                 if (kind, id, name) not in sight.alarms:
                     yield f"{sight.name}: {kind}.{id} waits in vain for its alarm {name} of {wanted}"
+
+
+def _wanted(seen: Seen, sight: Sight, key: Key) -> Mapping[str, datetime]:
+    wanted = seen.actors[key[0]].alarms(sight.states[key])
+    since = sight.deleted.get(key)
+    return wanted if since is None else {**wanted, "~purge": instant(since) + timedelta(days=15)}
 
 
 def alarms_are_rung(seen: Seen) -> Iterator[str]:

@@ -53,6 +53,8 @@ class Sight:
     journal: Sequence[Row]
     inbox: Mapping[str, Handled]
     states: Mapping[Key, Any]
+    deleted: Mapping[Key, int]
+    """Since when those are deleted that are."""
     alarms: Mapping[tuple[str, str, str], int]
     unsent: int
     dead: Sequence[tuple[str, str, str]]
@@ -107,16 +109,23 @@ def _sight(node: Node, actors: Mapping[str, Actor[Any, Any, Any]]) -> Sight:
         dead = list(database.execute("SELECT message, code, reason || traceback FROM deadletter"))
     finally:
         database.close()
-    return Sight(node, journal, inbox, _replay(journal, actors), alarms, unsent, dead)
+    return Sight(node, journal, inbox, *_replay(journal, actors), alarms, unsent, dead)
 
 
-def _replay(journal: Sequence[Row], actors: Mapping[str, Actor[Any, Any, Any]]) -> dict[Key, Any]:
+def _replay(
+    journal: Sequence[Row], actors: Mapping[str, Actor[Any, Any, Any]]
+) -> tuple[dict[Key, Any], dict[Key, int]]:
     states: dict[Key, Any] = {}
+    deleted: dict[Key, int] = {}
     for row in journal:
         actor, key = actors[row.kind], (row.kind, row.id)
-        event = decode_event(actor, row.type, row.body)
-        states[key] = actor.evolve(states.get(key, actor.initial), event)
-    return states
+        before = states.get(key, actor.initial)
+        states[key] = actor.evolve(before, decode_event(actor, row.type, row.body))
+        if actor.summary(states[key]) is not None:
+            deleted.pop(key, None)
+        elif actor.summary(before) is not None:
+            deleted[key] = row.at
+    return states, deleted
 
 
 def read(outcome: bytes) -> Outcome:
