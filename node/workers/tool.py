@@ -117,7 +117,7 @@ async def run(
             output = await reading
             code, errors = await started.end()
     except TimeoutError as error:
-        raise ToolFailed(f"{argv[0]} took longer than {seconds:.0f} s") from error
+        raise ToolFailed(f"{argv[0]} took longer than {seconds:g} s") from error
     if len(output) > OUTPUT_BYTES:
         raise ToolFailed(f"{argv[0]} said more than {OUTPUT_BYTES} bytes")
     return Done(code, output, errors)
