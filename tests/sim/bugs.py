@@ -15,6 +15,7 @@ import pytest
 import node.chores
 import node.relay
 import store.store
+import store.write
 import tests.sim.node
 from actors import ACTORS, book, gateway, holding, orders, posting
 from actors.actor import Actor, Order, Turn
@@ -115,7 +116,7 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> Actors:
 @bug
 def an_inbox_that_forgets(patch: pytest.MonkeyPatch) -> Actors:
     """A message that was handled is not known when it comes again."""
-    write = store.store.write_steps
+    write = store.write.write_steps
 
     def forgetful(db: Any, steps: Any) -> None:
         db.executemany("DELETE FROM inbox WHERE id = ?", [(step.handled.id,) for step in steps])
