@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from node.workers import tree
-from node.workers.tool import Failed, readable
+from node.workers.tool import Failed, readable, write_whole
 from node.workers.tree import Entry
 
 PASSES = 5
@@ -89,15 +88,8 @@ def _remembered(memory: Path, writable: Iterable[Entry]) -> Taken:
 
 
 def _save(memory: Path, taken: Taken) -> None:
-    """Write it at once or not at all, and to the disk: bits are only taken when they are remembered."""
-    fresh = memory.with_name(f"{memory.name}.new")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="ascii") as file:
-            file.writelines(json.dumps([path, *had]) + "\n" for path, had in taken.items())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(memory)
+    try:  # bits are only taken when the disk remembers them
+        write_whole(memory, (json.dumps([path, *had]) + "\n" for path, had in taken.items()))
     except OSError as error:
         raise LockFailed(f"{readable(str(memory))} cannot be written: {error.strerror}") from error
 

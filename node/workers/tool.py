@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 OUTPUT_BYTES = 8 << 20
 ERROR_BYTES = 4_096
@@ -133,6 +134,20 @@ async def in_thread(work: Callable[[threading.Event], T]) -> T:
         is_cancelled.set()
         await asyncio.wait([future])
         raise
+
+
+def write_whole(path: Path, lines: Iterable[str]) -> None:
+    """Write a file at once or not at all, and to the disk, whoever else writes it; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{uuid4().hex}.new")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _clean(more: Mapping[str, str]) -> dict[str, str]:
