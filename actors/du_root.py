@@ -9,6 +9,7 @@ import msgspec
 from actors import ephemeral
 from actors.actor import Actor
 from actors.gathering import gathering
+from actors.progress import State
 from actors.table import Fact, Gather, Job, Plan
 from messages.base import Token
 from messages.registry import Host
@@ -36,4 +37,4 @@ TABLE = gathering(
     plans={"initialized": Plan(queue="files", steps=(Job("du", below="global_root"),))},
 )
 
-ACTOR: Actor[ephemeral.State, Any, Any] = ephemeral.actor(TABLE)
+ACTOR: Actor[State, Any, Any] = ephemeral.actor(TABLE)

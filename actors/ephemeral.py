@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Order, Question, Rejected, Summary, Task, Turn
+from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
+from actors.checks import check
+from actors.progress import Shown, State, is_over, tells
 from actors.table import (
     ARGUMENTS,
     DELETED,
     FINAL,
-    UNINITIALIZED,
     Fact,
     Gather,
     Record,
@@ -32,23 +33,10 @@ EXPIRE, DELETE = "expire", "delete"
 """Alarms that every kind has."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a workflow is."""
-
-    state: str = UNINITIALIZED
-    arguments: dict[str, Any] = {}
-    code: int = 0
-    message: str = ""
-    attempts: int = 0
-    """How often a step has failed that is tried again."""
-    gathered: dict[str, dict[str, Any]] = {}
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-
-
 def actor(table: Table) -> Actor[State, Any, Any]:
     """Make the actor of a table."""
-    kit = Kit(table)
+    check(table)
+    kit, shown = Kit(table), Shown(table)
     return Actor(
         kind=table.kind,
         commands=tuple(kit.commands.values()),
@@ -58,10 +46,10 @@ def actor(table: Table) -> Actor[State, Any, Any]:
         evolve=kit.evolve,
         react=kit.react,
         alarms=kit.alarms,
-        summary=kit.summary,
-        view=kit.view,
+        summary=shown.summary,
+        view=shown.view,
         tells=tells,
-        questions=kit.questions(),
+        questions=shown.questions(),
         family=FAMILY,
         ids_return=True,
         hides_deleted=True,
@@ -84,7 +72,7 @@ class Kit:
             for name, fact in self.facts.items()
         }
         self._leads = table.leads()
-        self._moves = table.moves()
+        self._counted = {cell.state for _, _, cell in table.records() if cell.at_most}
         self._columns = {state: place for place, state in enumerate(table.states)}
         self._alarms = {EXPIRE: "abort_expired", DELETE: "delete"} | {
             name: timer.verb for name, timer in table.timers.items()
@@ -132,7 +120,7 @@ class Kit:
 
     def _again(self, state: State, cell: Same, command: Message) -> Sequence[Message]:
         for name in self.table.compared or self.table.arguments:
-            if getattr(command, name) != state.arguments.get(name):
+            if _plain(getattr(command, name)) != state.arguments.get(name):
                 raise Rejected(
                     cell.otherwise, "it was begun with other arguments; take another id", at=f"/{name}"
                 )
@@ -149,26 +137,32 @@ class Kit:
     def _check_bounds(self, state: State, cell: Record, event: Message) -> None:
         gather = cell.fact.gather
         if cell.at_most and state.attempts >= cell.at_most:
-            raise Rejected("retries_exhausted", f"it was tried {cell.at_most} times; say that it has failed")
-        if gather is not None:
-            gathered = state.gathered.get(gather.into, {})
-            if len(gathered) >= gather.at_most and getattr(event, gather.key) not in gathered:
-                raise Rejected("too_many", f"there are {gather.at_most} {gather.into} already")
+            raise Rejected("retries_exhausted", f"it was tried again {cell.at_most} times; say that it has failed")
+        if gather is None:
+            return
+        key, gathered = getattr(event, gather.key), state.gathered.get(gather.into, {})
+        if len(gathered) >= gather.at_most and key not in gathered:
+            raise Rejected("too_many", f"there are {gather.at_most} {gather.into} already")
+        if gather.among and key not in state.gathered.get(gather.among, {}):
+            raise Rejected("unknown_key", f"{key} is none of its {gather.among}", at=f"/{gather.key}")
 
     def evolve(self, state: State, event: Any) -> State:
         """Go where the event leads."""
         name = tag(event).partition(".")[2]
         fact, is_ok = self.facts[name], getattr(event, "code", 0) == 0
-        changed: dict[str, Any] = {"state": self._leads[name, is_ok]}
+        after = self._leads[name, is_ok]
+        changed: dict[str, Any] = {"state": after, "is_new": after != state.state}
         if fact.carries is ARGUMENTS:
-            arguments = {name: getattr(event, name) for name in self.table.arguments}
+            arguments = {name: _plain(getattr(event, name)) for name in self.table.arguments}
             changed |= {"arguments": arguments, "started_at": event.at}
-        elif fact.is_dated:
+        if fact.is_dated:
+            changed |= {"reached": state.reached | {after: event.at}}
+        if after in FINAL and not is_over(state):
             changed["completed_at"] = event.at
         if "code" in fact.carries:
             changed |= {"code": event.code, "message": event.message}
-        if "attempt" in fact.carries:
-            changed |= {"attempts": event.attempt}
+        if "attempt" in fact.carries or (after in self._counted and after != state.state):
+            changed["attempts"] = getattr(event, "attempt", 0)
         if fact.gather is not None:
             changed["gathered"] = _gathered(state.gathered, fact.gather, event)
         return msgspec.structs.replace(state, **changed)
@@ -179,12 +173,19 @@ class Kit:
         index = Address("workflow_index", str(state.arguments["registry_id"]))
         effects: list[Effect] = [Order(index, word) for word in self._for_index(name, turn.me)]
         plan = self.table.plans.get(state.state)
-        if plan is not None and name in self._moves:
-            work = Advance(
-                workflow_kind=turn.me.kind, id=turn.me.id, state=state.state, arguments=state.arguments
-            )
-            effects.append(Task(plan.queue, work))
+        if plan is not None and state.is_new:
+            effects.append(Task(plan.queue, self._work(state, turn)))
         return effects
+
+    def _work(self, state: State, turn: Turn) -> Advance:
+        return Advance(
+            workflow_kind=turn.me.kind,
+            id=turn.me.id,
+            state=state.state,
+            arguments=state.arguments,
+            code=state.code,
+            message=state.message,
+        )
 
     def _for_index(self, name: str, me: Address) -> Sequence[Message]:
         commit, delete = workflow_index.Commit(workflow=me.id), workflow_index.Delete(workflow=me.id)
@@ -200,69 +201,11 @@ class Kit:
         if state.completed_at is not None:
             return {DELETE: state.completed_at + self.table.deleted}
         due = {
-            name: state.started_at + timer.after
+            name: state.reached[timer.states[0]] + timer.after
             for name, timer in self.table.timers.items()
-            if state.state in timer.states
+            if state.state in timer.states and timer.states[0] in state.reached
         }
         return due | {EXPIRE: state.started_at + self.table.expires}
-
-    def summary(self, state: State) -> Summary | None:
-        """Stand in the listings from the first event to the deletion."""
-        if state.state in (UNINITIALIZED, DELETED):
-            return None
-        fields = state.arguments | {"code": self.status(state)["code"]}
-        registry = str(state.arguments["registry_id"])
-        return Summary(status=state.state, parent=registry, at=state.started_at, fields=fields)
-
-    def view(self, state: State) -> dict[str, Any] | None:
-        """Show how far it is, what it was begun with, and what it has gathered once that is whole."""
-        if state.state in (UNINITIALIZED, DELETED):
-            return None
-        shown = self.status(state) | state.arguments
-        shown |= {
-            "attempts": state.attempts,
-            "started_at": state.started_at,
-            "completed_at": state.completed_at,
-        }
-        is_whole = state.completed_at is not None and state.code == 0
-        return shown | (state.gathered if is_whole else {})
-
-    def status(self, state: State) -> dict[str, Any]:
-        """Return the code and words of the state, and whether it will change."""
-        code, words = self.table.says.get(state.state, (state.code, state.message))
-        is_final = is_over(state)
-        return {"state": state.state, "code": code, "status": words or state.state, "is_final": is_final}
-
-    def result(self, state: State) -> dict[str, Any]:
-        """Return what was gathered; raises Rejected before it is whole, or when it never will be."""
-        status = self.status(state)
-        if not status["is_final"]:
-            raise Rejected("partial_result", f"it is {state.state}; wait for it")
-        if state.code:
-            raise Rejected("failed", state.message, extra={"code": state.code})
-        gathered: dict[str, Any] = {fact.gather.into: {} for fact in self.facts.values() if fact.gather}
-        return status | gathered | state.gathered
-
-    def questions(self) -> dict[str, Question[State]]:
-        """Return what may be asked of one workflow."""
-
-        def answer(state: State, _asked: Any, _turn: Turn) -> dict[str, Any]:
-            return self._known(state)
-
-        asked: dict[str, Question[State]] = {
-            "status": Question(query=ephemeral.Status, answer=answer),
-            "wait": Question(query=ephemeral.Wait, answer=answer, waits=is_over),
-        }
-        if any(fact.gather for fact in self.facts.values()):
-            asked["result"] = Question(
-                query=ephemeral.Result, answer=lambda state, _asked, _turn: self.result(state)
-            )
-        return asked
-
-    def _known(self, state: State) -> dict[str, Any]:
-        if state.state in (UNINITIALIZED, DELETED):
-            raise Rejected("not_found", f"there is no such {self.table.kind}")
-        return self.status(state)
 
     def _carried(self, fact: Fact) -> dict[str, Any]:
         return self._fields(fact.carries) | ({"at": datetime} if fact.is_dated else {})
@@ -271,18 +214,13 @@ class Kit:
         return dict(self.table.arguments if fields is ARGUMENTS else fields)
 
 
-def is_over(state: State) -> bool:
-    """Say whether its outcome is known."""
-    return state.state in FINAL
-
-
-def tells(state: State) -> dict[str, Any]:
-    """Return what the outcome of a command that changed nothing tells: how it has ended."""
-    return {"code": state.code, "message": state.message} if is_over(state) else {}
-
-
 def _gathered(
     before: Mapping[str, dict[str, Any]], gather: Gather, event: Message
 ) -> dict[str, dict[str, Any]]:
-    more = {getattr(event, gather.key): getattr(event, gather.value)}
+    more = {getattr(event, gather.key): _plain(getattr(event, gather.value))}
     return {**before, gather.into: {**before.get(gather.into, {}), **more}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it is after a snapshot: numbers, texts, lists and maps."""
+    return msgspec.to_builtins(value, str_keys=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 from actors import ephemeral
 from actors.actor import Actor
+from actors.progress import State
 from actors.repo_moves import move
 
 TABLE = move("freeze", "freezing", "Freeze an online repository: its files cannot be changed any more.")
 
-ACTOR: Actor[ephemeral.State, Any, Any] = ephemeral.actor(TABLE)
+ACTOR: Actor[State, Any, Any] = ephemeral.actor(TABLE)

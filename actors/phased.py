@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from actors.table import (
@@ -23,10 +24,11 @@ from actors.table import (
     Row,
     Same,
     Table,
+    Timer,
     row,
     work,
 )
-from messages.ephemeral import FAILED, RESULT, Fields, Words
+from messages.ephemeral import FAILED_BRIEFLY, RESULT, Fields, Words
 
 ATTEMPTS_MAX = 5
 """How often the work of a phase is tried."""
@@ -36,40 +38,62 @@ DELETED = timedelta(days=30)
 RUNNING_CODE, PHASE_FAILED_CODE = 100, 101
 
 
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """A command that one workflow has besides those of all; where it has no cell it is refused."""
+
+    verb: str
+    about: str
+    cells: Mapping[str, Cell]
+    takes: Fields = field(default_factory=dict)
+    is_for_workers: bool = False
+
+
 def phased(
     kind: str,
     about: str,
     *,
     arguments: Fields,
     phases: Mapping[str, str],
+    before: Mapping[str, str] | None = None,
+    more: Sequence[More] = (),
     compared: tuple[str, ...] = (),
     plans: Mapping[str, Plan] | None = None,
+    timers: Mapping[str, Timer] | None = None,
     expires: timedelta = EXPIRES,
     deleted: timedelta = DELETED,
 ) -> Table:
-    """Make the table of a workflow; ``phases`` are names and what is going on in each, for people."""
+    """Make the table of a workflow; ``phases`` are names and what is going on in each, for people.
+
+    ``before`` are states, and what they wait for, that it comes to before the first phase, which begins
+    in the last of them; ``more`` are the commands that lead there, or tell something in a phase.
+    """
+    before = before or {}
     states = (
-        *(UNINITIALIZED, "initialized"),
+        *(UNINITIALIZED, "initialized", *before),
         *(state for name in phases for state in (name, f"{name}_completed", f"{name}_failed")),
         *("completed", "failed", "terminated"),
     )
     maker = _Rows(states, tuple(phases))
+    own = [maker.more(one) for one in more]
     return Table(
         kind=kind,
         about=about,
         arguments=arguments,
         states=states,
-        rows=(maker.init(), *maker.of_phases(), *maker.common()),
-        says=_says(phases),
+        rows=(maker.init(), *own, *maker.of_phases(), *maker.common()),
+        says=_says(before, phases),
         compared=compared,
         plans=plans or {},
+        timers=timers or {},
         expires=expires,
         deleted=deleted,
     )
 
 
-def _says(phases: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+def _says(before: Mapping[str, str], phases: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     says = {"initialized": (RUNNING_CODE, "initializing")}
+    says |= {state: (RUNNING_CODE, words) for state, words in before.items()}
     for name, words in phases.items():
         says[name] = (RUNNING_CODE, words)
         says[f"{name}_completed"] = (RUNNING_CODE, f"{words} completed")
@@ -95,8 +119,12 @@ class _Rows:
         }
         return row("init", "Begin it.", *self._cells(cells), takes=ARGUMENTS)
 
+    def more(self, one: More) -> Row:
+        return Row(one.verb, one.about, self._cells(one.cells), one.takes, one.is_for_workers)
+
     def of_phases(self) -> list[Row]:
-        before = ("initialized", *(f"{name}_completed" for name in self._phases))
+        first = self._states[self._states.index(self._phases[0]) - 1]
+        before = (first, *(f"{name}_completed" for name in self._phases))
         return [
             made
             for name, start in zip(self._phases, before, strict=False)
@@ -116,7 +144,7 @@ class _Rows:
         return (
             work(f"begin_{name}", f"Begin the phase {name}.", *begin),
             work(f"commit_{name}", f"The phase {name} is done.", *commit),
-            work(f"abort_{name}", f"The phase {name} has failed.", *abort, takes=FAILED),
+            work(f"abort_{name}", f"The phase {name} has failed.", *abort, takes=FAILED_BRIEFLY),
             work(
                 f"retry_{name}", f"The phase {name} failed; try it again.", *retry, takes={"message": Words}
             ),
@@ -135,7 +163,12 @@ class _Rows:
         delete: dict[str, Cell] = {UNINITIALIZED: NOTHING, **dict.fromkeys(FINAL, goes)}
         return (
             work("commit", "It is done.", *self._cells(commit)),
-            row("abort", "Give it up, unless a phase is under way.", *self._cells(abort), takes=FAILED),
+            row(
+                "abort",
+                "Give it up; not while a phase is under way.",
+                *self._cells(abort),
+                takes=FAILED_BRIEFLY,
+            ),
             work("end", "Nothing is left to do.", *self._cells(end)),
             work("abort_expired", "Give up what took too long.", *self._cells(expire)),
             row("delete", "Remove it.", *self._cells(delete)),

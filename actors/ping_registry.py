@@ -8,6 +8,7 @@ from typing import Any
 from actors import ephemeral
 from actors.actor import Actor
 from actors.gathering import gathering
+from actors.progress import State
 from actors.table import Fact, Gather, Timer
 from messages.base import Name, Token
 
@@ -31,4 +32,4 @@ TABLE = gathering(
     timers={"sum_up": Timer("commit", GATHERS, ("initialized", "gathering"))},
 )
 
-ACTOR: Actor[ephemeral.State, Any, Any] = ephemeral.actor(TABLE)
+ACTOR: Actor[State, Any, Any] = ephemeral.actor(TABLE)

@@ -28,6 +28,8 @@ class Gather:
     value: str
     at_most: int
     """How many keys there may be."""
+    among: str = ""
+    """Other things that were gathered: a key must be one of theirs."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Fact:
     carries: Fields = field(default_factory=dict)
     gather: Gather | None = None
     is_dated: bool = False
-    """Whether it keeps the instant of the command."""
+    """Whether it keeps the instant of the command: a timer may count from it."""
 
     def to(self, state: str, *, at_most: int = 0, **given: Any) -> Record:
         """Record it and go to a state; ``given`` are fields that the command does not bring."""
@@ -55,6 +57,11 @@ class Record:
     given: Mapping[str, Any]
     at_most: int = 0
     """How often, when the event counts attempts."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the event tells of no failure: its code is 0, or it has none."""
+        return "code" not in self.fact.carries or self.given.get("code") == 0
 
 
 @dataclass(frozen=True)
@@ -146,11 +153,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Timer:
-    """A command that a workflow says to itself some time after it was begun."""
+    """A command that a workflow says to itself some time after it has come to a state."""
 
     verb: str
     after: timedelta
+    """Since it has come to the first of the states."""
     states: tuple[str, ...]
+    """It is said when the workflow is in one of these then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,48 +184,26 @@ class Table:
     deleted: timedelta
     """How long after its completion it is deleted."""
 
-    def __post_init__(self) -> None:
-        check(self)
-
     def cells(self) -> Iterator[tuple[Row, str, Cell]]:
         """Yield every cell with its row and state."""
         for one in self.rows:
             for state, cell in zip(self.states, one.cells, strict=True):
                 yield one, state, cell
 
+    def records(self) -> Iterator[tuple[Row, str, Record]]:
+        """Yield the cells in which something happens."""
+        for one, state, cell in self.cells():
+            if isinstance(cell, Record):
+                yield one, state, cell
+
+    def is_running(self, state: str) -> bool:
+        """Say whether it has begun and not ended in this state."""
+        return state in self.states[1:] and state not in FINAL
+
     def facts(self) -> dict[str, Fact]:
         """Return the events by name, in the order in which the table names them."""
-        return {cell.fact.name: cell.fact for _, _, cell in self.cells() if isinstance(cell, Record)}
+        return {cell.fact.name: cell.fact for _, _, cell in self.records()}
 
     def leads(self) -> dict[tuple[str, bool], str]:
         """Return the state that each event leads to; the flag says whether its code is 0, or it has none."""
-        return {_is_ok(cell): cell.state for _, _, cell in self.cells() if isinstance(cell, Record)}
-
-    def moves(self) -> frozenset[str]:
-        """Return the names of the events that lead from one state to another."""
-        records = ((state, cell) for _, state, cell in self.cells() if isinstance(cell, Record))
-        return frozenset(cell.fact.name for state, cell in records if cell.state != state)
-
-
-def _is_ok(cell: Record) -> tuple[str, bool]:
-    is_ok = "code" not in cell.fact.carries or cell.given.get("code") == 0
-    return cell.fact.name, is_ok
-
-
-def check(table: Table) -> None:
-    """Raise ValueError, naming the place, when a table contradicts itself."""
-    if table.states[0] != UNINITIALIZED or "registry_id" not in table.arguments:
-        raise ValueError(f"{table.kind}: its first state is {UNINITIALIZED}, and it needs a registry_id")
-    for one in table.rows:
-        if len(one.cells) != len(table.states):
-            raise ValueError(
-                f"{table.kind}.{one.verb}: {len(one.cells)} cells for {len(table.states)} states"
-            )
-    leads: dict[tuple[str, bool], str] = {}
-    for one, state, cell in table.cells():
-        if not isinstance(cell, Record):
-            continue
-        if cell.state not in (*table.states, DELETED):
-            raise ValueError(f"{table.kind}.{one.verb} in {state}: there is no state {cell.state}")
-        if leads.setdefault(_is_ok(cell), cell.state) != cell.state:
-            raise ValueError(f"{table.kind}: {cell.fact.name} leads to {cell.state} and elsewhere")
+        return {(cell.fact.name, cell.is_ok): cell.state for _, _, cell in self.records()}

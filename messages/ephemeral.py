@@ -15,11 +15,15 @@ Fields: TypeAlias = Mapping[str, Any]
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 """What went wrong, for people."""
+Brief = Annotated[str, msgspec.Meta(min_length=1, max_length=150)]
+"""The same, as short as those want it who keep it (``messages.tiers.ErrorMessage``)."""
 Failure = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 """Why it went wrong, for programs; 0 means that it did not."""
 
 FAILED: Fields = {"code": Failure, "message": Words}
 """What a command brings that tells of a failure."""
+FAILED_BRIEFLY: Fields = {"code": Failure, "message": Brief}
+"""The same, when others are told of it."""
 RESULT: Fields = {"code": (int, 0), "message": (str, "")}
 """What an event keeps of how a step has ended."""
 
@@ -32,6 +36,9 @@ class Advance(base.Command, tag="ephemeral.advance"):
     state: str
     """The state that it was in when the work was ordered."""
     arguments: dict[str, Any]
+    code: int = 0
+    """Why it has failed; 0 = it has not, so far."""
+    message: str = ""
 
 
 class Status(base.Value, frozen=True, kw_only=True):
@@ -60,7 +67,8 @@ def event(kind: str, name: str, about: str, fields: Fields) -> type[base.Event]:
 
 
 def _struct(parent: type[Any], tag: str, about: str, fields: Fields) -> type[Any]:
-    name = "".join(word.capitalize() for word in tag.partition(".")[2].split("_"))
+    # the kind is part of the name: a schema cannot tell two structs of one name apart
+    name = "".join(word.capitalize() for word in tag.replace(".", "_").split("_"))
     return msgspec.defstruct(
         name,
         [(field, *type_) if isinstance(type_, tuple) else (field, type_) for field, type_ in fields.items()],
