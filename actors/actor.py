@@ -181,6 +181,11 @@ def no_needs(_command: Any, _turn: Turn) -> Sequence[Need]:
     return ()
 
 
+def no_pointers(_state: Any, _command: Any) -> Sequence[ById]:
+    """Point at nobody."""
+    return ()
+
+
 def no_effects(_state: Any, _event: Any, _turn: Turn) -> Sequence[Effect]:
     """Cause nothing."""
     return ()
@@ -239,6 +244,8 @@ class Actor(Generic[State, Command, Event]):
     """Return whom a refusal is told to besides the sender: the asker whose address the command carries."""
     needs: Callable[[Command, Turn], Sequence[Need]] = no_needs
     """Name the entities of this node whose summaries the decision depends on."""
+    points_at: Callable[[State, Command], Sequence[ById]] = no_pointers
+    """Name the entities that the state points at, when a decision on the command depends on them, too."""
     alarms: Callable[[State], Mapping[str, datetime]] = no_alarms
     """Name the instants at which the entity wants an ``alarm``; one that was delivered is not repeated."""
     summary: Callable[[State], Summary | None] = no_summary

@@ -40,6 +40,8 @@ class Batch:
     outcomes: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     handled: list[str] = field(default_factory=list)
     """The messages that got their outcome here."""
+    pointed_at: frozenset[Key] = frozenset()
+    """What was read because the state of an entity points at it."""
     before: Mapping[Key, Live] = field(default_factory=dict)
     """What the batch before has changed."""
 
@@ -80,6 +82,11 @@ class Batch:
             if live.version if live else key in self.memory.by_id:
                 return key[0]
         return ""
+
+    def has_read(self, need: ById) -> bool:
+        """Say whether it is known what there is of an entity that is pointed at."""
+        key = (need.kind, need.id)
+        return key in self.pointed_at or self._changed(key) is not None
 
     def _changed(self, key: Key) -> Live | None:
         return self.changed.get(key) or self.before.get(key)

@@ -7,11 +7,14 @@ from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
+
 from actors.actor import Actor, ById, ByName
 from messages.envelope import RETRY, Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result
 from node.live import Cache, Key, Live, revive
+from node.pointing import pointed_at
 from node.trail import Trail
 from node.waiting import Waiting
 from store.step import Memory
@@ -71,7 +74,11 @@ class Engine:
         memory = await self._read(jobs, keys - at_hand.keys(), is_written)
         # what was committed while we read is newer than what was at hand before
         lives = {key: self._cache.get(key) or at_hand.get(key) or self._revive(key, memory) for key in keys}
-        return Batch(jobs, memory, lives)
+        others = pointed_at(jobs, lives)
+        if others:
+            more = await self._store.read([], [], list(others), [])
+            memory = msgspec.structs.replace(memory, by_id={**memory.by_id, **more.by_id})
+        return Batch(jobs, memory, lives, pointed_at=others)
 
     def decide(self, batch: Batch, after: Draft | None = None) -> Draft:
         """Decide on a batch; ``after`` is the one before it, which may still be on its way to the disk."""

@@ -14,6 +14,7 @@ from messages.envelope import ALARM, OPERATOR, PEER, Envelope, Outcome, digest, 
 from node.batch import Batch, Job
 from node.deletion import FREE, OWN, alarms, deleted_since
 from node.live import Key, Live, blank
+from node.pointing import has_read, pointers
 from node.refusals import check_kind, check_version, version_conflict
 from node.steps import dead_step, done_step, forget_step, refused_step
 from node.trail import Trail
@@ -133,6 +134,8 @@ class Handler:
             is_same = before[0] == digest(envelope.body)
             return Result(envelope, before[1] if is_same else self._reused(envelope))
         try:
+            if not has_read(batch, job):
+                return Result(envelope, b"")
             step = self._step(batch, job)
         except Exception as error:
             if envelope.attempt < ATTEMPTS:
@@ -165,7 +168,8 @@ class Handler:
                 return refused_step(self._trail, envelope, no, 0)
             return dead_step(self._trail, envelope, fault)
         live = batch.changed.get(job.key) or batch.lives[job.key]
-        turn = self._turn(envelope, live.version, {need: batch.known(need) for need in job.needs})
+        needs = (*job.needs, *pointers(job, live))
+        turn = self._turn(envelope, live.version, {need: batch.known(need) for need in needs})
         try:
             self._admit(actor, envelope)
             if job.relatives and not live.version:

@@ -68,7 +68,9 @@ class Entity:
             sender=sender,
             peers=self.peers,
         )
-        needs = [] if isinstance(command, Alarm) else self.actor.needs(command, turn)
+        needs: list[Need] = []
+        if not isinstance(command, Alarm):
+            needs += [*self.actor.needs(command, turn), *self.actor.points_at(self.state, command)]
         return msgspec.structs.replace(turn, known={need: self._known(need) for need in needs})
 
     def _known(self, need: Need) -> Known | None:
