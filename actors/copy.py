@@ -211,7 +211,7 @@ def summary(state: State) -> Summary | None:
     """Show it among the entities of its kind, under its owner's name."""
     if not state.is_held:
         return None
-    shown = ("type", "attributes", "public") if state.kind == "resource" else ()
+    shown = ("type", "attributes", "public", "repo") if state.kind == "resource" else ()
     fields = {field: state.body[field] for field in shown if field in state.body}
     labels = state.body.get("labels")
     words = labels.items() if isinstance(labels, dict) else ()

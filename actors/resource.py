@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
-from actors import sharing
-from actors.actor import Actor, Effect, Order, Rejected, Summary, Turn
+from actors import sharing, thawing
+from actors.actor import Actor, ById, Effect, Order, Rejected, Summary, Turn
 from actors.fields import take
 from messages.booking import Close, Open
 from messages.envelope import Address
@@ -22,6 +23,8 @@ from messages.resource import (
     Event,
     Save,
     Saved,
+    Thaw,
+    Thawing,
 )
 
 
@@ -30,10 +33,19 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     description: Description | None = None
     generation: int = 0
+    thawing: Thawing | None = None
+    """The workflow that was begun last to unfreeze the repository."""
+
+
+def points_at(state: State, command: Command) -> Sequence[ById]:
+    """Know the tier of the repository, and how far the workflow is that was begun for it."""
+    if not isinstance(command, Thaw) or state.description is None:
+        return []
+    return thawing.needs(state.description, state.thawing)
 
 
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
-    """Write and delete; a deleted id stays so."""
+    """Write, thaw and delete; a deleted id stays so."""
     match command:
         case Save():
             return _save(state, command)
@@ -43,6 +55,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             if state.description is None:
                 return []
             return [_deleted(state.description, state.generation + 1)]
+        case Thaw():
+            if state.description is None:
+                raise Rejected("not_found", f"there is no resource {turn.me.id}")
+            return thawing.decide(state.description, state.thawing, command, turn)
         case Announce():
             return [Announced(peer=command.peer)] if state.generation else []
     assert_never(command)
@@ -60,6 +76,8 @@ def _save(state: State, command: Save) -> Sequence[Event]:
         raise Rejected("invalid_resource", "only a compute has a capacity; leave it out", at="/capacity")
     if command.resource_type != "compute" and command.availability is not None:
         raise Rejected("invalid_resource", "only a compute has windows; leave them out", at="/availability")
+    if command.resource_type != "data" and command.repo:
+        raise Rejected("invalid_resource", "only data are in a repository; leave it out", at="/repo")
     described = take(Description, command)
     if described == saved:
         return []
@@ -76,9 +94,16 @@ def evolve(state: State, event: Event) -> State:
     """Hold what was saved last."""
     match event:
         case Saved():
-            return State(description=take(Description, event), generation=event.generation)
+            is_there = state.description is not None and state.description.repo == event.repo
+            return State(
+                description=take(Description, event),
+                generation=event.generation,
+                thawing=state.thawing if is_there else None,
+            )
         case Deleted():
             return State(generation=event.generation)
+        case Thawing():
+            return replace(state, thawing=event)
         case Announced():
             return state
     assert_never(event)
@@ -92,6 +117,9 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return [*_open(event, turn), *_tell(state, turn, turn.peers if is_of_interest else ())]
         case Deleted():
             return [*_close(event, turn), *_tell(state, turn, turn.peers if event.was_public else ())]
+        case Thawing():
+            assert state.description is not None  # there is something to thaw
+            return thawing.react(state.description, event, turn)
         case Announced():
             return _tell(state, turn, [event.peer])
     assert_never(event)
@@ -138,7 +166,12 @@ def summary(state: State) -> Summary | None:
     return Summary(
         name=saved.name,
         labels=saved.labels,
-        fields={"type": saved.resource_type, "attributes": saved.attributes, "public": saved.public},
+        fields={
+            "type": saved.resource_type,
+            "attributes": saved.attributes,
+            "public": saved.public,
+            "repo": saved.repo,
+        },
     )
 
 
@@ -146,7 +179,12 @@ def view(state: State) -> dict[str, Any] | None:
     """Show the saved fields."""
     if state.description is None:
         return None
-    return {**msgspec.to_builtins(state.description), "generation": state.generation}
+    waited_for = "" if state.thawing is None else state.thawing.workflow
+    return {
+        **msgspec.to_builtins(state.description),
+        "generation": state.generation,
+        "thawing": waited_for,
+    }
 
 
 def copies(state: State, _peer: str, _node: str) -> tuple[int, int] | None:
@@ -157,12 +195,13 @@ def copies(state: State, _peer: str, _node: str) -> tuple[int, int] | None:
 
 ACTOR: Actor[State, Any, Any] = Actor(
     kind="resource",
-    commands=(Save, Delete, Announce),
-    events=(Saved, Deleted, Announced),
+    commands=(Save, Delete, Thaw, Announce),
+    events=(Saved, Deleted, Thawing, Announced),
     initial=State(),
     decide=decide,
     evolve=evolve,
     react=react,
+    points_at=points_at,
     summary=summary,
     view=view,
     copies=copies,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -9,8 +10,12 @@ import msgspec
 from messages import base
 from messages.base import Labels, Name, Text, Token
 from messages.booking import Interval
+from messages.tiers import Author
 
 ResourceType = Literal["data", "processing", "storage", "compute", "workflow"]
+
+RepoId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$(?!\n)")]
+"""A token, or nothing."""
 
 Windows = Annotated[tuple[Interval, ...], msgspec.Meta(max_length=1000)]
 
@@ -30,6 +35,8 @@ class Description(base.Value, frozen=True, kw_only=True, rename={"resource_type"
     """When a compute can be booked; None = always."""
     public: bool = False
     """Whether it stands in the catalogue of every peer, which may book it when it is a compute."""
+    repo: RepoId = ""
+    """The repository of this node that holds the data; other resources have none."""
 
 
 class Save(Description, base.Command, tag="resource.save", tag_field="message"):
@@ -38,6 +45,14 @@ class Save(Description, base.Command, tag="resource.save", tag_field="message"):
 
 class Delete(base.Command, tag="resource.delete"):
     """Remove the resource; its id is never used again."""
+
+
+class Thaw(base.Command, tag="resource.thaw"):
+    """Have the repository of the data unfrozen, unless it is online or on its way there."""
+
+    author_name: Author
+    """Who stands in the commit."""
+    author_email: Author
 
 
 class Announce(base.Command, tag="resource.announce"):
@@ -61,11 +76,20 @@ class Deleted(base.Event, tag="resource.deleted"):
     was_compute: bool = False
 
 
+class Thawing(base.Event, tag="resource.thawing"):
+    """A workflow ``unfreeze_repo`` is begun for the data."""
+
+    workflow: str
+    author_name: str
+    author_email: str
+    at: datetime
+
+
 class Announced(base.Event, tag="resource.announced"):
     """A peer is told the present state again."""
 
     peer: str
 
 
-Command: TypeAlias = Save | Delete | Announce
-Event: TypeAlias = Saved | Deleted | Announced
+Command: TypeAlias = Save | Delete | Thaw | Announce
+Event: TypeAlias = Saved | Deleted | Thawing | Announced

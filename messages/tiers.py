@@ -31,6 +31,9 @@ HostPath = GlobalPath
 StatusCode = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 """Why a workflow has failed, for programs; never 0, which says that it has not."""
 
+Author = Annotated[str, msgspec.Meta(pattern=r"^[^<>\x00-\x1f]{1,200}$(?!\n)")]
+"""A name or an address, as git writes it into a commit."""
+
 ErrorMessage = Annotated[str, msgspec.Meta(min_length=1, max_length=150)]
 """Why a workflow has failed, for people."""
 

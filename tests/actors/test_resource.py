@@ -137,5 +137,6 @@ def test_a_listing_shows_the_type_the_attributes_and_the_labels() -> None:
     entity.say(data(attributes={"format": "grib2"}, labels={"team": "a"}))
 
     assert entity.summary is not None
-    assert entity.summary.fields == {"type": "data", "attributes": {"format": "grib2"}, "public": False}
+    shown = {"type": "data", "attributes": {"format": "grib2"}, "public": False, "repo": ""}
+    assert entity.summary.fields == shown
     assert entity.summary.labels == {"team": "a"}
