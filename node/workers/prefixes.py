@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Prefix:
         try:
             home = self.host_directory.resolve()
             real = home.joinpath(*below).resolve()
+            with suppress(FileNotFoundError):
+                real.stat()  # resolve() passes over a loop of links from Python 3.13 on
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that cannot be one
             raise Outside(f"{global_path!r} leads nowhere: {error}") from error
         if not real.is_relative_to(home):
