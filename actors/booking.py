@@ -9,9 +9,9 @@ from typing import Any, assert_never, get_args
 
 from actors import holding
 from actors.actor import Actor, Question, Rejected, Summary, Turn
-from actors.book import Load, Span, free, loads, overlapping
+from actors.book import Entry, Load, Span, free, loads, overlapping
 from actors.booking_replies import answer, react
-from actors.ledger import Ledger, Line, Requester, is_open_to
+from actors.ledger import Ledger, Line, Requester, is_open_to, requester, started
 from actors.posting import evolve, spans
 from messages.base import Alarm
 from messages.booking import (
@@ -166,14 +166,23 @@ def freebusy(ledger: Ledger, query: FreeBusy, turn: Turn) -> dict[str, Any]:
     if not timedelta(0) < query.to - query.from_ <= FREEBUSY:
         raise Rejected("invalid_question", f"to at most {FREEBUSY.days} days after from", at="/to")
     asked = Load(micros(query.from_), micros(query.to), query.units)
-    found = overlapping(ledger.book, asked.start, asked.end)
+    found = _found(ledger, asked, [requester(ledger, turn.origin, one) for one in query.without])
     if len(found) > FREEBUSY_SLOTS:
         raise Rejected("too_large", f"{len(found)} slots lie in that time; ask about a shorter one", at="/to")
     taken = loads(found, asked.start, asked.end)
     return {
+        "capacity": ledger.book.capacity,
         "busy": [_interval(step) | {"units": step.units} for step in taken],
         "free": [_interval(span) for span in free(ledger.book, taken, asked)],
     }
+
+
+def _found(ledger: Ledger, asked: Load, without: Sequence[Requester]) -> list[Entry]:
+    """Return what is in the book at some time, but for what some replace when they are planned anew."""
+    names = {one.key for one in without}
+    kept = [one for one in overlapping(ledger.book, asked.start, asked.end) if one.holder not in names]
+    running = [entry for one in without for entry in started(one)]
+    return kept + [one for one in running if one.start < asked.end and one.end > asked.start]
 
 
 def _interval(span: Span | Load) -> dict[str, Any]:

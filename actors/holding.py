@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NoReturn
 
 from actors.actor import Rejected, Turn
-from actors.book import LONGEST, Entry, Span, clashes, nearest
-from actors.ledger import Ledger, Line, Requester, entries, is_open_to, is_released, requester
+from actors.book import LONGEST, Span, clashes, nearest
+from actors.ledger import Ledger, Line, Requester, is_open_to, is_released, requester, started
 from messages.booking import (
     Abort,
     Aborted,
@@ -72,7 +72,7 @@ def _fitting(ledger: Ledger, command: Hold, turn: Turn) -> tuple[list[Line], tup
     _check_slots(command.slots)
     one = requester(ledger, turn.origin, command.workflow)
     lines = sorted((_draft(slot, command, one) for slot in command.slots), key=lambda line: line.start)
-    found = clashes(ledger.book, one.key, lines, _started(one, [line.execution for line in lines]))
+    found = clashes(ledger.book, one.key, lines, started(one, [line.execution for line in lines]))
     pairs = list(zip(lines, found, strict=True))
     held = [line for line, span in pairs if span is None]
     taken = [(line, span) for line, span in pairs if span is not None]
@@ -130,8 +130,8 @@ def confirm(ledger: Ledger, command: Confirm, turn: Turn) -> Sequence[Event]:
         raise Rejected("expired", f"nothing is held for plan {command.generation}; hold it again")
     wanted = [line for line in pending.lines if line.execution not in command.drop]
     # what has started since they were held is not replaced, and there may be no room for both
-    started = _started(one, [line.execution for line in wanted])
-    found = clashes(ledger.book, one.key, wanted, started) if started else [None] * len(wanted)
+    running = started(one, [line.execution for line in wanted])
+    found = clashes(ledger.book, one.key, wanted, running) if running else [None] * len(wanted)
     return [
         Confirmed(
             node=one.node,
@@ -174,7 +174,7 @@ def _restored(ledger: Ledger, one: Requester, turn: Turn) -> tuple[list[Line], t
     past = micros(turn.at)
     old = [line for line in one.replaced if line.end > past and line.execution not in running]
     wanted = sorted(old, key=lambda line: line.start)
-    pairs = list(zip(wanted, clashes(ledger.book, one.key, wanted, _started(one, ())), strict=True))
+    pairs = list(zip(wanted, clashes(ledger.book, one.key, wanted, started(one, ())), strict=True))
     lost = tuple(line.execution for line, span in pairs if span is not None)
     return [line for line, span in pairs if span is None], lost
 
@@ -221,14 +221,6 @@ def mark(ledger: Ledger, command: Mark, turn: Turn) -> Sequence[Event]:
     if not is_new and not (is_held and command.state in ENDED):
         return []
     return [Marked(node=one.node, workflow=one.workflow, execution=command.execution, state=command.state)]
-
-
-def _started(one: Requester, replaced: Collection[str]) -> list[Entry]:
-    """Return what runs under the plan that is booked, but for executions that the next plan has too."""
-    running = (
-        line for line in one.lines if line.state == State.STARTED and line.execution not in set(replaced)
-    )
-    return entries(one.key, running, False)
 
 
 def _draft(slot: Slot, command: Hold, one: Requester) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import msgspec
@@ -104,6 +104,14 @@ def requester(ledger: Ledger, node: str, workflow: str) -> Requester:
 def is_released(line: Line, generation: int) -> bool:
     """Say whether a line goes when all plans up to one are given up: what has started stays."""
     return line.state == State.SCHEDULED and line.generation <= generation
+
+
+def started(one: Requester, replaced: Collection[str] = ()) -> list[Entry]:
+    """Return what runs under the plan that is booked, but for executions that the next plan has too."""
+    running = (
+        line for line in one.lines if line.state == State.STARTED and line.execution not in set(replaced)
+    )
+    return entries(one.key, running, False)
 
 
 def forget(ledger: Ledger, before: datetime) -> Ledger:

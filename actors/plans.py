@@ -9,6 +9,8 @@ from typing import TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from actors.book import Load
+from messages.envelope import micros
 from messages.states import ENDED, State
 from messages.workflow_events import (
     Agreed,
@@ -145,6 +147,17 @@ class Plans(msgspec.Struct, frozen=True, kw_only=True):
 def ids(slots: Iterable[Slot]) -> frozenset[str]:
     """Return the executions of these slots."""
     return frozenset(slot.execution for slot in slots)
+
+
+def booked(plans: Plans, resource: str) -> list[Load]:
+    """Return what the plan that stands takes of a resource (``node/id``), but for what has started."""
+    standing = plans.standing
+    units = 0 if standing is None else standing.plan.demands.get(resource, 0)
+    if standing is None or not units:
+        return []
+    gone = {*plans.noted, *standing.lost.get(resource, ())}
+    kept = (slot for slot in standing.slots if slot.execution not in gone)
+    return [Load(micros(slot.start), micros(slot.end), units) for slot in kept]
 
 
 def evolve(plans: Plans, event: Event) -> Plans:

@@ -16,6 +16,8 @@ Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Generation = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 """The workflow's count of its plans; a later one replaces an earlier one."""
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+WITHOUT_MAX = 500
+"""The most workflows whose slots one question leaves out."""
 
 
 class Interval(base.Value, frozen=True, kw_only=True):
@@ -53,6 +55,8 @@ class FreeBusy(base.Value, frozen=True, kw_only=True, rename={"from_": "from"}):
     """``from`` on the wire."""
     to: Instant
     units: Units = 1
+    without: Annotated[tuple[Token, ...], msgspec.Meta(max_length=WITHOUT_MAX)] = ()
+    """Workflows of whoever asks: what they have booked or hold is left out, but for what runs."""
 
 
 class Open(base.Command, tag="booking.open"):

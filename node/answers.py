@@ -14,10 +14,10 @@ from messages.copies import copy_id
 from messages.envelope import OPERATOR, PEER, Address, Outcome, instant
 from messages.subjects import is_token
 from node.engine import Engine
-from node.explain import ASK_SECONDS, AskPeer
 from node.filters import read_filter
 from node.history import History, tell
 from node.live import Live
+from node.questions import ASK_SECONDS, AskPeer
 from node.refusals import check_kind
 from store.queries import listing
 from store.store import Store

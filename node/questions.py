@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,11 @@ from store.step import Outgoing
 
 WAITING_MAX = 1_000
 ANSWERED = "answered"
+ASK_SECONDS = 3.0
+"""How long a peer may take to answer."""
+
+AskPeer = Callable[[str, str, str, str, Any], Awaitable[Any]]
+"""Asks a peer: its name, a kind, an id, a query, a body."""
 
 
 class Questions:

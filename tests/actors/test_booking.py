@@ -510,6 +510,21 @@ def test_anyone_allowed_may_ask_what_is_free() -> None:
     ]
 
 
+def test_the_slots_of_a_workflow_of_the_asker_can_be_left_out_but_for_what_runs() -> None:
+    other = said(RUNNING, hold(slot("x", 6), workflow="other"), sender="peer/centre")
+    asked = FreeBusy(from_=hour(0), to=hour(8), without=("forecast", "other"))
+
+    assert busy(other, asked, "lab") == [hour(1), hour(6)]
+    assert busy(other, asked, "centre") == [hour(1), hour(3)]
+    assert busy(other, asked, "") == [hour(1), hour(3), hour(6)]
+
+
+def busy(book: Given, asked: FreeBusy, peer: str) -> list[datetime]:
+    told = ACTOR.questions["freebusy"].answer(book.state, asked, asking(peer))
+    assert told["capacity"] == 1
+    return [one["start"] for one in told["busy"]]
+
+
 @pytest.mark.parametrize("peer", ["", "lab"])
 def test_what_is_not_public_is_booked_and_asked_about_at_home_alone(peer: str) -> None:
     sender = f"peer/{peer}" if peer else "actor"

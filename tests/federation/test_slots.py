@@ -190,14 +190,3 @@ async def test_a_peer_that_is_asked_through_us_for_what_is_another_s_is_refused(
     told = await lab.ask("booking", "freebusy", f"observatory/{near}", **{"from": at(1), "to": at(2)})
 
     assert told["code"] == "not_found"
-
-
-async def test_an_explanation_asks_the_peer_and_changes_nothing(lab: Operator, centre: Operator) -> None:
-    near, id = await offer(centre, lab), fresh("wf")
-    await planned(lab, f"centre/{near}")
-
-    document = {"kind": "workflow", "id": id, **workflow(id, f"centre/{near}")}
-    told = await lab.ask("node", "explain", documents=[document])
-
-    assert [one["owner"] for one in told["conflicts"]] == ["centre", "centre"]
-    assert (await lab.ask("workflow", "get", id))["code"] == "not_found"
