@@ -7,24 +7,30 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 from msgspec import inspect as wire
 
+from actors import TABLES
 from actors.actor import Actor
 from cli.fields import described
 from messages import envelope, subjects
-from messages.base import encode, tag
+from messages.base import Reference, Token, encode, tag
+from messages.registry import Host
+from messages.resource import RepoId
+from messages.tiers import Author, GlobalPath
 
 HEADING = """# The wire
 
 Written by `covey schema --markdown`; do not edit.
 
 Bodies are JSON. Instants are RFC 3339, in UTC when the node writes them. A token has 1 to 64 letters, digits,
-`-` and `_`; a reference is a token, or `<node>/<token>` for what another node owns. A command with a field
-that is not here is refused; a reader of events skips what it does not know. The name of a message (`type`,
-of a resource `message`) may be left out of a command: the subject says it.
+`-` and `_`; a reference is a token, or `<node>/<token>` for what another node owns. A global path is absolute
+and has at most 1024 characters, no part of it is empty, `.` or `..`. A command with a field that is not here is
+refused; a reader of events skips what it does not know. The name of a message (`type`, of a resource
+`message`) may be left out of a command: the subject says it.
 """
 HEADERS: Mapping[str, str] = {
     subjects.MESSAGE_ID: "The id of the message, or the node gives one; said again, it takes effect once.",
@@ -44,6 +50,15 @@ SAID_BY = {
     (True, True): " *Said by the node itself, and by peers.*",
     (False, True): " *Peers may say it too.*",
 }
+PATTERNS: Mapping[str, Any] = {
+    "token": Token,
+    "token or nothing": RepoId,
+    "reference": Reference,
+    "global path": GlobalPath,
+    "host name": Host,
+    "text without control characters, `<` and `>`": Author,
+}
+"""What texts that follow a pattern are called."""
 INNER = ("item_type", "key_type", "value_type")
 """Where msgspec keeps what lists and maps are made of."""
 
@@ -66,8 +81,9 @@ def markdown(actors: Sequence[Actor[Any, Any, Any]], others: Sequence[type[Any]]
 
 
 def _kind(actor: Actor[Any, Any, Any]) -> list[str]:
-    module = sys.modules[actor.decide.__module__]
-    lines = [f"## {actor.kind}", "", _first(module.__doc__), "", "### Commands", ""]
+    tables = {table.kind: table.about for table in TABLES}
+    about = tables.get(actor.kind) or sys.modules[actor.decide.__module__].__doc__
+    lines = [f"## {actor.kind}", "", _first(about), "", "### Commands", ""]
     for command in actor.commands:
         lines += _struct(tag(command), command, _said_by(actor, command))
     lines += ["### Events", ""]
@@ -153,8 +169,8 @@ def _type(type_: wire.Type) -> str:
 
 def _scalar(type_: wire.Type) -> str:
     match type_:
-        case wire.StrType(pattern=str(pattern)):
-            return _pattern(pattern)
+        case wire.StrType(pattern=str()):
+            return _pattern(type_)
         case wire.StrType():
             return f"text{_bounds(type_.min_length, type_.max_length)}"
         case wire.IntType():
@@ -170,10 +186,9 @@ def _scalar(type_: wire.Type) -> str:
     return "any JSON"
 
 
-def _pattern(pattern: str) -> str:
-    if "/" in pattern:
-        return "reference"
-    return "token" if "{1,64}" in pattern else "text without control characters"
+def _pattern(type_: wire.StrType) -> str:
+    called = (words for words, known in PATTERNS.items() if wire.type_info(known) == type_)
+    return next(called, "text without control characters")
 
 
 def _bounds(low: float | None, high: float | None) -> str:
@@ -211,7 +226,8 @@ def meanings(struct: type[Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for base in reversed(struct.__mro__):
         if base.__module__.startswith(("messages", "actors")):
-            found |= dict(_documented(ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]))
+            with suppress(OSError):  # it is made from a table, and has no source
+                found |= dict(_documented(ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]))
     return found
 
 
