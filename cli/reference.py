@@ -28,8 +28,8 @@ Written by `covey schema --markdown`; do not edit.
 
 Bodies are JSON. Instants are RFC 3339, in UTC when the node writes them. A token has 1 to 64 letters, digits,
 `-` and `_`; a reference is a token, or `<node>/<token>` for what another node owns. A global path is absolute
-and has at most 1024 characters, no part of it is empty, `.` or `..`. A command with a field that is not here is
-refused; a reader of events skips what it does not know. The name of a message (`type`, of a resource
+and has at most 1024 characters, no part of it is empty, `.` or `..`. A command with a field that is not here
+is refused; a reader of events skips what it does not know. The name of a message (`type`, of a resource
 `message`) may be left out of a command: the subject says it.
 """
 HEADERS: Mapping[str, str] = {
