@@ -18,7 +18,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._waiters: dict[Key, set[asyncio.Event]] = {}
-        self._count = 0
+        self.count = 0
+        """How many wait."""
         self._is_closed = False
 
     async def until(self, key: Key, is_over: Callable[[], Awaitable[bool]], seconds: float) -> None:
@@ -48,16 +49,16 @@ class Waiting:
 
     @contextmanager
     def _seat(self, key: Key) -> Iterator[asyncio.Event]:
-        if self._count >= WAITERS_MAX:
+        if self.count >= WAITERS_MAX:
             raise Rejected("overloaded", f"{WAITERS_MAX} askers wait already; ask again")
         changed = asyncio.Event()
         # taken before the first look, so that no change falls between the two
         self._waiters.setdefault(key, set()).add(changed)
-        self._count += 1
+        self.count += 1
         try:
             yield changed
         finally:
-            self._count -= 1
+            self.count -= 1
             self._waiters[key].discard(changed)
             if not self._waiters[key]:
                 del self._waiters[key]
