@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Done:
 class Running:
     """A program at work; what it complains of is read all the time, or it would wait for us for ever."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     output: asyncio.StreamReader
     complaints: asyncio.Task[bytes]
 
@@ -73,18 +73,19 @@ async def running(
     is_fed: bool = False,
 ) -> AsyncIterator[Running]:
     """Have a program run, in a process group of its own that is killed at the end; raises ToolFailed."""
+    spawning = asyncio.create_subprocess_exec(
+        *argv,
+        cwd=directory,
+        env=_clean(environment or {}),
+        stdin=PIPE if is_fed else DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=line_bytes,
+        start_new_session=True,
+        preexec_fn=_die_with_parent(os.getpid()),
+    )
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=directory,
-            env=_clean(environment or {}),
-            stdin=PIPE if is_fed else DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            limit=line_bytes,
-            start_new_session=True,
-            preexec_fn=_die_with_parent(os.getpid()),
-        )
+        process = await _start(spawning)
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolFailed(f"{argv[0]} cannot be started in {readable(str(directory))}: {error}") from error
     assert process.stdout is not None
@@ -155,6 +156,18 @@ def _clean(more: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC", **more}
 
 
+async def _start(spawning: Coroutine[None, None, Process]) -> Process:
+    """Start a program; who is cancelled meanwhile has it end first, which not every event loop waits for."""
+    started = asyncio.ensure_future(spawning)
+    try:
+        return await asyncio.shield(started)
+    except asyncio.CancelledError:
+        await asyncio.wait([started])
+        if started.exception() is None:
+            await _end(started.result())
+        raise
+
+
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
     """Read to the end; keep one byte more than ``most``, so that the caller sees that there was more."""
     kept = bytearray()
@@ -173,12 +186,14 @@ async def _feed(stream: asyncio.StreamWriter | None, chunks: Iterable[bytes]) ->
     stream.close()
 
 
-async def _end(process: asyncio.subprocess.Process, complaints: asyncio.Task[bytes]) -> None:
+async def _end(process: Process, complaints: asyncio.Task[bytes] | None = None) -> None:
+    """Kill a program with its group, if it still runs; it is gone then."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    complaints.cancel()
-    await asyncio.wait([complaints])
+    if complaints is not None:
+        complaints.cancel()
+        await asyncio.wait([complaints])
     assert process.stdout is not None
     assert process.stderr is not None
     async with asyncio.timeout(END_SECONDS):
