@@ -15,7 +15,7 @@ from bus import api, ensure
 from bus.consumer import Consumer, Delivery
 from bus.publisher import Outbound, Publisher
 from bus.services import Handler, Served
-from bus.streams import StreamSettings
+from bus.streams import ConsumerSettings, StreamSettings
 from bus.tasks import Crew, Report
 from messages import subjects
 
@@ -81,6 +81,14 @@ class Bus:
         """Create streams and consumers that are missing; return a line for each setting that differs."""
         return await ensure.ensure(self._client, settings)
 
+    async def ensure_consumer(self, stream: str, settings: ConsumerSettings) -> list[str]:
+        """Create one consumer of a stream that is there, if it is missing; raises ConnectionError."""
+        try:
+            return await ensure.ensure_consumer(self._client, stream, settings)
+        except (nats.errors.Error, api.ApiError) as error:
+            name = f"{stream}/{settings.name}"
+            raise ConnectionError(f"the consumer {name} cannot be made: {error}") from error
+
     async def drift(self, settings: Sequence[StreamSettings]) -> list[str]:
         """Return a line for each setting that differs, and change nothing."""
         return await ensure.drift(self._client, settings)
@@ -96,14 +104,16 @@ class Bus:
         *,
         buffer: int = BUFFER,
         is_only_reader: bool = False,
+        is_handed: bool = False,
         on_delivery: Callable[[Delivery], None],
     ) -> Consumer:
         """Deliver what a durable consumer has; returns when it was asked for the first time.
 
         The only reader gets all again that was not acknowledged, in order; after a cut it waits for
-        ``rewind``.
+        ``rewind``. A handed one gets no more at a time than ``buffer``, until ``Consumer.free``.
         """
-        consumer = Consumer(self._client, (stream, durable), buffer, on_delivery, self._crew.start)
+        work, start = (stream, durable), self._crew.start
+        consumer = Consumer(self._client, work, buffer, on_delivery, start, is_handed=is_handed)
         await (consumer.rewind() if is_only_reader else consumer.start())
         self._consumers.append(consumer)
         self._crew.start(consumer.watch())

@@ -64,6 +64,10 @@ class Delivery:
         """Never ask for it again."""
         self._acknowledgements.say(self._reply, b"+TERM")
 
+    async def working(self) -> None:
+        """Say that it is still worked on: its time to be acknowledged begins anew."""
+        self._acknowledgements.say(self._reply, b"+WPI")
+
 
 class Consumer:
     """A running reader; what it delivers and nobody acknowledged is bounded by the consumer's own setting."""
@@ -75,8 +79,14 @@ class Consumer:
         buffer: int,
         on_delivery: Callable[[Delivery], None],
         start: Start,
+        *,
+        is_handed: bool = False,
     ) -> None:
-        """``durable`` is the stream and the consumer; ``start`` runs what is to happen beside the caller."""
+        """``durable`` is the stream and the consumer; ``start`` runs what is to happen beside the caller.
+
+        With ``is_handed`` it asks for no more than there are hands (``buffer``): what was delivered keeps one
+        until ``free`` is called.
+        """
         stream, consumer = durable
         self._client = client
         self.acknowledgements = Acknowledgements(client, start)
@@ -85,6 +95,8 @@ class Consumer:
         self._on_delivery = on_delivery
         self._subscription: Subscription | None = None
         self._outstanding = 0
+        self._is_handed = is_handed
+        self._in_hand = 0
         self._inbox = ""
         self._heard = 0.0
         self._is_faulty = False
@@ -132,6 +144,11 @@ class Consumer:
         self.is_rewound, self.is_held = True, False
         await self.start()
 
+    async def free(self) -> None:
+        """Say that one hand is free again."""
+        self._in_hand -= 1
+        await self._top_up()
+
     async def pull_again(self) -> None:
         """Ask anew: requests die silently with the connection."""
         self._outstanding = 0
@@ -147,6 +164,8 @@ class Consumer:
             is_silent = silence > HEARTBEAT_SECONDS * HEARTBEATS_MISSED_MAX or self._is_faulty
             if self._subscription is None or self.is_held or not self._client.is_connected or not is_silent:
                 continue
+            if self._in_hand >= self._buffer:
+                continue  # nothing was asked for
             self.stalls += 1
             self._is_faulty = False
             await self.pull_again()
@@ -159,6 +178,7 @@ class Consumer:
             await self._on_status(message.headers)
             return
         self._outstanding -= 1
+        self._in_hand += self._is_handed
         self._on_delivery(Delivery(self.acknowledgements, message))
         if self._outstanding <= self._buffer // 2:
             await self._top_up()
@@ -174,10 +194,11 @@ class Consumer:
             self._is_faulty = True  # asked again at once, a missing consumer would be asked in a tight loop
 
     async def _top_up(self) -> None:
-        if self._subscription is None or self._outstanding > self._buffer // 2:
+        wanted = self._buffer - self._outstanding - self._in_hand
+        few = 1 if self._is_handed else self._buffer - self._buffer // 2
+        if self._subscription is None or wanted < few:
             return
-        wanted = self._buffer - self._outstanding
-        self._outstanding = self._buffer
+        self._outstanding += wanted
         request = {
             "batch": wanted,
             "expires": PULL_SECONDS * NANOSECONDS,

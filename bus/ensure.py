@@ -23,7 +23,7 @@ async def ensure(client: Client, settings: Sequence[StreamSettings]) -> list[str
     for stream in settings:
         lines += await _ensure_stream(client, stream)
         for consumer in stream.consumers:
-            lines += await _ensure_consumer(client, stream.name, consumer)
+            lines += await ensure_consumer(client, stream.name, consumer)
     return lines
 
 
@@ -53,7 +53,8 @@ async def _ensure_stream(client: Client, stream: StreamSettings) -> list[str]:
     return differences(stream.name, wanted, actual)
 
 
-async def _ensure_consumer(client: Client, stream: str, consumer: ConsumerSettings) -> list[str]:
+async def ensure_consumer(client: Client, stream: str, consumer: ConsumerSettings) -> list[str]:
+    """Create one consumer if it is missing; return what differs."""
     wanted = consumer_request(consumer)
     actual = await _consumer(client, stream, consumer.name)
     if actual is not None:

@@ -25,6 +25,10 @@ OUT_BYTES_MAX = 512 * MEBIBYTE
 ACK_WAIT_SECONDS = 30
 OUT_ACK_WAIT_SECONDS = 5
 """What a peer had in hand when it died comes again after this; it may not reset its consumer itself."""
+WORK_ACK_WAIT_SECONDS = 3
+"""What a worker had in hand when it died comes again after this; one that lives says so each second."""
+WORK_PENDING_MAX = 256
+"""How much all workers of one queue may have in hand."""
 ACKS_PENDING_MAX = 4096
 """How many messages of one consumer may be delivered and not yet acknowledged."""
 DELIVER_FOR_EVER = -1
@@ -51,8 +55,13 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     consumers: tuple[ConsumerSettings, ...] = ()
 
 
-def settings(node: str, kinds: Iterable[str], queues: Iterable[str]) -> tuple[StreamSettings, ...]:
-    """Return the streams of a node: commands by kind, events, tasks by queue."""
+def settings(
+    node: str, kinds: Iterable[str], queues: Iterable[str], worked: Iterable[str] = ()
+) -> tuple[StreamSettings, ...]:
+    """Return the streams of a node: commands by kind, events, tasks by queue.
+
+    ``worked`` are the queues that workers share who tell that they are at work.
+    """
     by_kind = {kind: subjects.every(node, "cmd", kind) for kind in kinds}
     by_queue = {queue: subjects.task(node, queue) for queue in queues}
     return (
@@ -68,8 +77,21 @@ def settings(node: str, kinds: Iterable[str], queues: Iterable[str]) -> tuple[St
             name=TASKS,
             subjects=(subjects.every(node, "task"),),
             max_bytes=TASKS_BYTES_MAX,
-            consumers=_consumers(by_queue),
+            consumers=(
+                *_consumers(by_queue),
+                *(work_settings(queue, subjects.task(node, queue)) for queue in worked),
+            ),
         ),
+    )
+
+
+def work_settings(name: str, subject: str) -> ConsumerSettings:
+    """Return the consumer of workers who tell that they are at work."""
+    return ConsumerSettings(
+        name=name,
+        filter_subject=subject,
+        ack_wait_seconds=WORK_ACK_WAIT_SECONDS,
+        max_ack_pending=WORK_PENDING_MAX,
     )
 
 

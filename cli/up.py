@@ -60,6 +60,14 @@ Seed = Annotated[
 Authority = Annotated[
     Path | None, typer.Option("--tls-ca", envvar="COVEY_TLS_CA", help="Who signed the certificate of --nats.")
 ]
+NoWorkers = Annotated[
+    bool,
+    typer.Option(
+        "--no-workers",
+        envvar="COVEY_NO_WORKERS",
+        help="Leave the work of registries to covey worker registry.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", envvar="COVEY_VERBOSE", help="Log more, with tracebacks.")
 ]
@@ -79,6 +87,7 @@ def add(app: typer.Typer) -> None:
         creds: Credentials = None,
         nkey: Seed = None,
         tls_ca: Authority = None,
+        no_workers: NoWorkers = False,
         verbose: Verbose = False,
         json: Json = False,
     ) -> None:
@@ -86,7 +95,7 @@ def add(app: typer.Typer) -> None:
         log_to_stderr(verbose)
         name = node or new_name(data)
         where = Settings(data=data, node=name, nats=nats, port=port, advertise=advertise)
-        settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca)
+        settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))

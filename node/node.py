@@ -32,6 +32,8 @@ from node.operate import Operations
 from node.questions import Questions
 from node.relay import Relay
 from node.trail import CMD, EVT, TASK
+from node.workers.own import Own
+from node.workers.queues import REGISTRY
 from store.queries import Filter, listing
 from store.store import Store
 
@@ -82,6 +84,8 @@ class Parts:
     chores: Chores
     questions: Questions
     edge: Edge
+    own: Own | None = None
+    """The worker within the node; None: other processes do its work."""
 
 
 class Node:
@@ -113,6 +117,8 @@ class Node:
             self._run(group, work)
         await parts.chores.relink_all()
         await self._consume(group)
+        if parts.own is not None:
+            await parts.own.open(partial(self._run, group))
         await parts.bus.serve_calls(parts.name, self._call)
         await parts.bus.serve_asks(parts.name, self._ask)
 
@@ -121,6 +127,8 @@ class Node:
         self._is_stopping = True
         self._parts.engine.waiting.close()
         self._end_healing()
+        if self._parts.own is not None:
+            await self._parts.own.stop()
         for consumer in self._consumers:
             await consumer.stop()
         try:
@@ -275,4 +283,5 @@ class Node:
 
 def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
     """Return the streams and consumers of a node with these actors."""
-    return settings(node, [actor.kind for actor in actors], [*QUEUES, *WORKER_QUEUES])
+    kinds = [actor.kind for actor in actors]
+    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY])

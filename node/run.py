@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from actors import ACTORS
+from actors import ACTORS, TABLES
 from bus.config import Accounts, Config
 from bus.connection import Bus, connect
 from bus.server import Server
@@ -29,6 +29,8 @@ from node.operate import Operations
 from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.settings import Settings
+from node.workers.own import Own
+from node.workers.voice import OwnVoice
 from store.open import open_store
 from store.store import Store
 
@@ -153,6 +155,9 @@ def _assemble(
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
         edge=Edge(home.node, home.seal_secret()),
+        own=Own(bus, home.node, OwnVoice(intake.call, answers.answer, clock), TABLES, reach)
+        if settings.has_worker
+        else None,
     )
     node = Node(parts)
     return node, parts

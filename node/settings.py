@@ -27,6 +27,8 @@ class Settings:
     """Or an nkey seed file."""
     ca: Path | None = None
     """The certificate authority of that NATS."""
+    has_worker: bool = True
+    """Whether the node itself does the work of the queue ``registry``."""
 
     def check(self) -> None:
         """Raise ValueError when a URL holds a password: peers and other programs are told these URLs."""
