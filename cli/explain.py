@@ -18,10 +18,13 @@ COLUMNS = {
     "peers": ("peer", "kind", "id", "state"),
     "executions": ("id", "workflow", "start", "end", "state"),
     "bookings": ("owner", "resource", "execution", "start", "end", "units", "state"),
+    "data": ("resource", "repo", "tier", "remedy"),
     "conflicts": ("owner", "resource", "start", "end", "code", "detail"),
     "refusals": ("kind", "id", "code", "detail", "at"),
 }
 """What is shown of each part, in this order; other fields that the node tells come after."""
+THAWED = frozenset({"frozen", "unfreeze_failed"})
+"""The tiers of the repositories of this node that a thaw brings online."""
 ROWS_MAX = 200
 
 Every = Annotated[bool, flag("--full", help=f"More than {ROWS_MAX} rows of a part, too.")]
@@ -32,7 +35,10 @@ def add(app: typer.Typer) -> None:
 
     @verb(app, "explain", "covey explain -f forecast.yaml --json")
     async def explain(session: Session, file: Files, full: Every = False) -> int | None:
-        """Show every message, peer, execution and booking that saving a file would make; nothing is done."""
+        """Show every message, peer, execution and booking that saving a file would make; nothing is done.
+
+        Data whose repository is not online are shown with the remedy.
+        """
         documents = [
             {"kind": document.kind, "id": document.id, **document.fields}
             for path in file
@@ -40,8 +46,20 @@ def add(app: typer.Typer) -> None:
         ]
         async with session.node() as node:
             told = await node.ask("node", "explain", {"documents": documents})
-        session.show(told, lambda: lay_out(told, None if full else ROWS_MAX))
+        session.show(told, lambda: lay_out(with_remedies(told), None if full else ROWS_MAX))
         return FAILED if told.get("conflicts") or told.get("refusals") else None
+
+
+def with_remedies(told: dict[str, Any]) -> dict[str, Any]:
+    """Say of data that are not online how to get them."""
+    return {**told, "data": [{**row, "remedy": _remedy(row)} for row in told.get("data", [])]}
+
+
+def _remedy(row: dict[str, Any]) -> str:
+    owner, slash, _ = row["resource"].partition("/")
+    if slash:
+        return f"ask {owner}"
+    return f"covey resource thaw {row['resource']}" if row["tier"] in THAWED else ""
 
 
 def lay_out(told: dict[str, Any], rows_max: int | None) -> RenderableType:

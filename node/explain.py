@@ -8,6 +8,7 @@ import msgspec
 
 from messages.booking import Hold
 from messages.envelope import instant, rfc3339
+from node.data import data_not_online
 from node.engine import Engine
 from node.foresight import Verdict, foresee
 from node.questions import AskPeer
@@ -23,7 +24,7 @@ class Explain(msgspec.Struct, forbid_unknown_fields=True):
 async def explain(
     asked: Explain, engine: Engine, node: str, asides: tuple[int, AskPeer | None]
 ) -> dict[str, Any]:
-    """Return every message, peer, execution and booking that saving would make, and the conflicts."""
+    """Return every message, peer, execution and booking that saving would make, and what is in the way."""
     now, ask_peer = asides
     rehearsal = Rehearsal(engine, node, now)
     heard = await rehearsal.play([_document(fields) for fields in asked.documents])
@@ -40,6 +41,7 @@ async def explain(
         "peers": sorted({message.node for message in heard} - {node}),
         "executions": [_execution(message) for message in heard if _is(message, "execution", "plan")],
         "bookings": bookings,
+        "data": await data_not_online([message for message in heard if message.node == node], rehearsal),
         "conflicts": conflicts,
         "refusals": [_refusal(message) for message in heard if _is_refused(message)],
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from actors.actor import Summary
 from messages import subjects
 from messages.envelope import ACTOR, OPERATOR, Address, Envelope, Outcome
 from messages.headers import HeaderLines
@@ -73,6 +74,11 @@ class Rehearsal:
             )
             await self._settle()
         return self.heard
+
+    async def summary(self, kind: str, id: str) -> Summary | None:
+        """Return what a listing would show of an entity at the end of it."""
+        live = self._lives.get((kind, id)) or await self._engine.peek(kind, id)
+        return live.summary
 
     async def _settle(self) -> None:
         while self._waiting:
