@@ -13,6 +13,7 @@ from messages.copies import copy_id
 from messages.copy_events import Dropped, Stored
 from messages.envelope import instant, micros
 from messages.peer_events import Received, Refused
+from node.live import freeze, thaw
 from node.trail import CMD, EVT
 from tests.sim import booked, flows
 from tests.sim.seen import Key, Seen, Sight, look, read
@@ -204,9 +205,12 @@ def snapshots_are_the_journal(seen: Seen) -> Iterator[str]:
     for sight in seen.nodes.values():
         for (kind, id), state in sight.states.items():
             try:
-                msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
+                kept = thaw(seen.actors[kind], freeze(state))
             except msgspec.MsgspecError as error:
                 yield f"{sight.name}: {kind}.{id} does not survive a snapshot: {error}"
+            else:
+                if kept != state:
+                    yield f"{sight.name}: {kind}.{id} is another one after a snapshot"
 
 
 INVARIANTS: tuple[Invariant, ...] = (
