@@ -110,7 +110,8 @@ def _records(table: Table) -> Iterator[Problem]:
 def _life(table: Table) -> Iterator[Problem]:
     for one, state, cell in table.records():
         here, name, is_dated = f"{one.verb} in {state}", cell.fact.name, cell.fact.is_dated
-        if (name == "started") != (state == UNINITIALIZED and one.verb == "init" and is_dated):
+        begins = state == UNINITIALIZED
+        if begins != (name == "started") or (begins and not (one.verb == "init" and is_dated)):
             yield here, f"init alone leads out of {UNINITIALIZED}, with a dated event started"
         if (name == "started") != (cell.fact.carries is ARGUMENTS):
             yield here, "started has the arguments, and no other event"
