@@ -37,7 +37,7 @@ Author = Annotated[str, msgspec.Meta(pattern=r"^[^<>\x00-\x1f]{1,200}$(?!\n)")]
 ErrorMessage = Annotated[str, msgspec.Meta(min_length=1, max_length=150)]
 """Why a workflow has failed, for people."""
 
-Version = Annotated[int, msgspec.Meta(ge=0)]
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Begin(base.Command, kw_only=True):
