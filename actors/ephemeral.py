@@ -137,7 +137,8 @@ class Kit:
     def _check_bounds(self, state: State, cell: Record, event: Message) -> None:
         gather = cell.fact.gather
         if cell.at_most and state.attempts >= cell.at_most:
-            raise Rejected("retries_exhausted", f"it was tried again {cell.at_most} times; say that it has failed")
+            detail = f"it was tried again {cell.at_most} times; say that it has failed"
+            raise Rejected("retries_exhausted", detail)
         if gather is None:
             return
         key, gathered = getattr(event, gather.key), state.gathered.get(gather.into, {})

@@ -172,10 +172,12 @@ def moment(table: Table, verb: str) -> Any:
     return NOON + (table.expires if verb == "abort_expired" else timedelta())
 
 
-def says(actor: Actor[Any, Any, Any], verb: str) -> Message:
+def says(actor: Actor[Any, Any, Any], verb: str, values: tuple[Any, ...] = VALUES) -> Message:
     """Make a command that the actor takes."""
     struct = next(one for one in actor.commands if tag(one) == f"{actor.kind}.{verb}")
-    made: Message = struct(**{field.name: value(field.type) for field in msgspec.structs.fields(struct)})
+    made: Message = struct(
+        **{field.name: value(field.type, values) for field in msgspec.structs.fields(struct)}
+    )
     return made
 
 

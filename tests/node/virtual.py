@@ -35,6 +35,8 @@ class Node:
     def __init__(self, actors: Sequence[Actor[Any, Any, Any]], store: Store, now: datetime) -> None:
         self.now = now
         self.engine = Engine(NODE, actors, store)
+        self.loses: frozenset[str] = frozenset()
+        """Commands that actors order and nobody hears."""
         self._answers = Answers(self.engine, store, actors)
         self._store = store
         self._numbers = count(1)
@@ -66,6 +68,12 @@ class Node:
                 rung.append(f"{alarm.to} {msgspec.json.decode(alarm.body)['name']}")
         raise AssertionError(f"it rings for ever: {rung[-ROUNDS_MAX:]}")
 
+    async def count(self, table: str, kind: str, id: str) -> int:
+        """Return how many rows a table has of an entity."""
+        query = f"SELECT count(*) FROM {table} WHERE kind = ? AND id = ?"
+        rows = await self._store.run(lambda db: db.execute(query, (kind, id)).fetchone())
+        return int(rows[0])
+
     async def _handle(self, envelope: Envelope) -> Outcome:
         results = await self.engine.handle([envelope])
         orders = self._orders(results)
@@ -88,7 +96,7 @@ class Node:
                 sender=ACTOR,
             )
             for to, row in led
-            if to is not None
+            if to is not None and to.verb not in self.loses
         ]
 
     def _envelope(self, kind: str, id: str, verb: str, body: bytes) -> Envelope:
