@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from hmac import compare_digest
@@ -13,8 +14,14 @@ import nacl.exceptions
 import nacl.signing
 import nkeys  # type: ignore[import-untyped]  # the library ships no types
 
+from messages import subjects
+
 SEED_BYTES = 32
 SEAL_BYTES = 16
+SEALED = (subjects.SENDER, subjects.EXPECT, subjects.CORRELATION, subjects.CAUSE)
+"""The headers that a seal covers, beside the id, the subject and the body."""
+BLANK = " \t\n\r\v\f"
+"""What is cut off from both ends of a header on its way."""
 _USER = nkeys.PREFIX_BYTE_USER
 _PUBLIC_BYTES = 1 + 32 + 2  # prefix, key, checksum
 _FILE_MODE = 0o600
@@ -82,16 +89,18 @@ def verify(public: str, data: bytes, signature: str) -> bool:
     return True
 
 
-def seal(secret: bytes, *parts: str) -> str:
-    """Return what only a holder of the secret (at most 64 bytes) can say of these parts."""
-    # The lengths keep ("ab", "c") and ("a", "bc") apart.
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return blake2b(text.encode(), key=secret, digest_size=SEAL_BYTES).hexdigest()
+def seal(secret: bytes, id: str, subject: str, headers: Mapping[str, str], body: bytes) -> str:
+    """Return what only a holder of the secret (at most 64 bytes) can say of what is believed of a message."""
+    told = [id, subject, *[headers[name].strip(BLANK) if name in headers else None for name in SEALED]]
+    # the lengths keep ("ab", "c") and ("a", "bc") apart
+    text = "".join(["-" if part is None else f"{len(part)}:{part}" for part in told])
+    return blake2b(text.encode() + body, key=secret, digest_size=SEAL_BYTES).hexdigest()
 
 
-def is_sealed(secret: bytes, claim: str, *parts: str) -> bool:
-    """Say whether ``claim`` is the seal of these parts, in a time that tells nothing of the right one."""
-    return compare_digest(seal(secret, *parts).encode(), claim.encode())
+def is_sealed(secret: bytes, id: str, subject: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Say whether a message bears its seal, in a time that tells nothing of the right one."""
+    claim = headers.get(subjects.SEAL, "")
+    return compare_digest(seal(secret, id, subject, headers, body).encode(), claim.encode())
 
 
 def _encode_public(key: bytes) -> str:

@@ -46,9 +46,7 @@ class Edge:
         fault = fault or wrong or _oversize(body) or _bad_id(id) or _long_header(headers)
         kept = {} if fault else headers
         sender = headers.get(subjects.SENDER, OPERATOR)
-        if sender != OPERATOR and not is_sealed(
-            self._secret, headers.get(subjects.SEAL, ""), id, subject, sender
-        ):
+        if sender != OPERATOR and not is_sealed(self._secret, id, subject, headers, body):
             fault = fault or ("bad_seal", f"{subjects.SENDER} is written by the node alone; leave it out")
             sender = OPERATOR
         return Envelope(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from bus.keys import seal
 from bus.publisher import Outbound, PublishFailed
 from messages import subjects
-from messages.headers import HeaderLines
+from messages.headers import HeaderLines, lines
 from node.trail import EVT
 from store.step import Outgoing
 from store.store import Store
@@ -144,8 +144,8 @@ def dress_sealed(secret: bytes) -> Dress:
         headers = HeaderLines(row.headers)
         if row.lane == EVT:
             return Outbound(row.subject, row.message, headers, row.body)
-        mark = seal(secret, row.message, row.subject, headers[subjects.SENDER])
-        return Outbound(row.subject, row.message, {**headers, subjects.SEAL: mark}, row.body)
+        mark = {subjects.SEAL: seal(secret, row.message, row.subject, headers, row.body)}
+        return Outbound(row.subject, row.message, HeaderLines(row.headers + lines(mark)), row.body)
 
     return dress
 

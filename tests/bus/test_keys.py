@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bus import keys
+from messages import subjects
 
 
 def test_a_seed_is_private_and_never_replaced(tmp_path: Path) -> None:
@@ -51,9 +52,16 @@ def test_nonsense_never_raises(tmp_path: Path, signature: str) -> None:
 
 
 def test_a_seal_binds_its_parts_and_their_borders() -> None:
-    seal = keys.seal(b"secret", "ab", "c")
+    headers = {subjects.CORRELATION: "de", subjects.CAUSE: "f", "other": "x"}
+    seal = keys.seal(b"secret", "ab", "c", headers, b"{}")
+    sealed = headers | {subjects.SEAL: seal}
 
-    assert keys.is_sealed(b"secret", seal, "ab", "c")
-    assert not keys.is_sealed(b"secret", seal, "a", "bc")
-    assert not keys.is_sealed(b"other", seal, "ab", "c")
-    assert not keys.is_sealed(b"secret", "é", "ab", "c")
+    assert keys.is_sealed(b"secret", "ab", "c", sealed | {"other": "y"}, b"{}")
+    assert not keys.is_sealed(b"secret", "a", "bc", sealed, b"{}")
+    assert not keys.is_sealed(
+        b"secret", "ab", "c", sealed | {subjects.CORRELATION: "d", subjects.CAUSE: "ef"}, b"{}"
+    )
+    assert not keys.is_sealed(b"secret", "ab", "c", sealed, b"[]")
+    assert not keys.is_sealed(b"other", "ab", "c", sealed, b"{}")
+    assert not keys.is_sealed(b"secret", "ab", "c", sealed | {subjects.SEAL: "é"}, b"{}")
+    assert not keys.is_sealed(b"secret", "ab", "c", headers, b"{}")

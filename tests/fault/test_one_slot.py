@@ -97,8 +97,9 @@ async def hold_there(peer: Operator, number: int, secret: bytes) -> None:
     for one in range(HOLDS):
         id = f"there-{number}-{one}"
         words = {"to": {"kind": "booking", "id": "hpc"}, "verb": "hold", "body": hold(number, id), "id": id}
-        headers = {subjects.SENDER: ACTOR, subjects.SEAL: seal(secret, f"send-{id}", subject, ACTOR)}
+        headers = {subjects.SENDER: ACTOR}
         body = encode(words | {"correlation": id, "cause": id})
+        headers[subjects.SEAL] = seal(secret, f"send-{id}", subject, headers, body)
         sends.append(Outbound(subject, f"send-{id}", headers, body))
     await peer.bus.publish(sends)
 
@@ -116,7 +117,7 @@ async def reading(owner: Operator) -> AsyncIterator[Book]:
 async def test_of_two_hundred_holds_from_two_nodes_one_wins_in_each_round(tmp_path: Path) -> None:
     async with federation(tmp_path, OWNER, PEER) as (owner, peer):
         secret = open_home(tmp_path / PEER, PEER).seal_secret()
-        await owner.done("resource", "hpc", "save", **compute("hpc", 1))
+        await owner.done("resource", "hpc", "save", public=True, **compute("hpc", 1))
         await owner.event("booking.opened", "hpc")
 
         async with reading(owner) as book:

@@ -7,7 +7,10 @@ import pytest
 from bus.keys import seal
 from messages import subjects
 from messages.envelope import OPERATOR, RETRY, Envelope
+from messages.headers import lines
 from node.edge import BODY_BYTES_MAX, DEPTH_MAX, VALUES_MAX, Edge, depth
+from node.relay import dress_sealed
+from store.step import Outgoing
 
 SECRET = b"s" * 32
 SUBJECT = "covey.lab.cmd.workflow.w.save"
@@ -72,12 +75,40 @@ def test_an_expected_version_is_a_number_or_retry(text: str, expect: int | None)
 
 def test_a_sender_counts_only_with_our_seal() -> None:
     claim = {subjects.SENDER: "peer/centre", subjects.MESSAGE_ID: "m-1"}
-    mark = seal(SECRET, "m-1", SUBJECT, "peer/centre")
+    mark = seal(SECRET, "m-1", SUBJECT, claim, b"{}")
 
     assert code(headers=claim) == "bad_seal"
     assert code(headers=claim | {subjects.SEAL: mark[::-1]}) == "bad_seal"
     assert envelope(headers=claim | {subjects.SEAL: mark}).sender == "peer/centre"
     assert envelope(headers=claim).sender == OPERATOR
+
+
+@pytest.mark.parametrize("name", [subjects.CAUSE, subjects.CORRELATION, subjects.EXPECT])
+@pytest.mark.parametrize(("before", "after"), [("1", "2"), ("1", None), (None, "1")])
+def test_nothing_that_is_believed_can_be_changed_under_a_seal(
+    name: str, before: str | None, after: str | None
+) -> None:
+    claim = {subjects.SENDER: "peer/centre", subjects.MESSAGE_ID: "m-1"}
+    sealed = claim | ({name: before} if before else {})
+    mark = {subjects.SEAL: seal(SECRET, "m-1", SUBJECT, sealed, b"{}")}
+    changed = claim | ({name: after} if after else {})
+
+    assert code(headers=sealed | mark) == ""
+    assert code(headers=changed | mark) == "bad_seal"
+    assert code(headers=sealed | mark, body=b"[]") == "bad_seal"
+
+
+def test_what_the_relay_seals_passes_the_edge_as_the_broker_delivers_it() -> None:
+    headers = {subjects.SENDER: "peer/centre", subjects.CORRELATION: " ä\n", subjects.CAUSE: ""}
+    row = Outgoing(
+        position=1, lane="CMD", subject=SUBJECT, message="m-1", headers=lines(headers), body=b"{}", at=1
+    )
+
+    sent = dress_sealed(SECRET)(row)
+
+    delivered = {name: value.strip() for name, value in sent.headers.items()}
+    got = envelope(headers=delivered | {subjects.MESSAGE_ID: sent.id}, body=sent.body)
+    assert (got.fault, got.sender, got.correlation) == (None, "peer/centre", "ä")
 
 
 @pytest.mark.parametrize("name", [subjects.CAUSE, subjects.CORRELATION, subjects.TRACEPARENT])
