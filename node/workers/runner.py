@@ -123,12 +123,14 @@ class Runner:
         return all(self._jobs.takes(step, work) for step in plan.steps if isinstance(step, Job))
 
     def _is_about(self, plan: Plan, work: Work, found: Found) -> bool:
-        """Say whether the workflow is in the state of the task, or in the midst of its job."""
+        """Say whether it is in the state of the task, in the midst of its job, or holds something still."""
         if found.state == work.advance.state:
             return True
+        if found.is_final:  # it is over sooner than what it holds is let go of
+            return all(isinstance(step, Say) and step.is_release for step in plan.steps)
         has_job = any(isinstance(step, Job) for step in plan.steps)
         has_task = (work.advance.workflow_kind, found.state) in self._plans
-        return has_job and not has_task and not found.is_final
+        return has_job and not has_task
 
     async def _look(self, work: Work) -> Found | None:
         """Return how far the workflow is, None when it was deleted."""

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from actors import unfreeze_repo
+from messages.envelope import Address, Outcome
+from messages.ephemeral import Advance
+from node.workers.runner import Runner, Work
 from tests.nodes import Operator, one_node
 
 REGISTRY, REPO = "reg", "repo-1"
@@ -110,6 +114,35 @@ async def test_a_workflow_that_was_aborted_holds_nothing(node: Operator) -> None
     codes = [(await node.ask("freeze_repo", "status", id))["code"] for id in ("f-1", "f-2")]
     assert sorted(codes) == [100, 106]
     assert await tiers(node) == ("freezing", "freezing")
+
+
+class Over:
+    """The voice to a node whose workflow is over by now."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    async def call(self, to: Address, verb: str, _body: dict[str, Any], _message: str) -> Outcome:
+        self.said.append(f"{to}.{verb}")
+        return Outcome(status="done", kind=to.kind, id=to.id, version=1)
+
+    async def ask(self, _to: Address, _query: str) -> dict[str, Any]:
+        return {"state": "terminated", "is_final": True}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("failed", ["repo.repo-1.abort_unfreeze", "registry.reg.abort_unfreeze"]), ("files_failed", [])],
+)
+async def test_what_a_workflow_held_is_let_go_of_even_if_its_end_came_sooner(
+    state: str, said: list[str]
+) -> None:
+    voice = Over()
+    advance = Advance(workflow_kind="unfreeze_repo", id="u-1", state=state, arguments=ARGUMENTS, code=104)
+
+    await Runner("registry", [unfreeze_repo.TABLE], voice).advance(Work("task-1", advance))
+
+    assert voice.said == said
 
 
 async def test_the_node_itself_answers_a_ping(node: Operator) -> None:
