@@ -82,6 +82,16 @@ def needs(command: Command, _turn: Turn) -> Sequence[Need]:
     assert_never(command)
 
 
+def points_at(state: State, command: Command) -> Sequence[ById]:
+    """Know the workflow that had a repository before."""
+    match command:
+        case BeginUnfreeze() if command.repo in state.repos:
+            return tiers.points_at(state.repos[command.repo], command, tiers.UNFREEZE)
+        case BeginFreeze() if command.repo in state.repos:
+            return tiers.points_at(state.repos[command.repo], command, tiers.FREEZE)
+    return []
+
+
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     """Let one workflow at a time take a repository."""
     if not state.name and not isinstance(command, Init):
@@ -245,6 +255,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     evolve=evolve,
     react=react,
     needs=needs,
+    points_at=points_at,
     summary=summary,
     view=view,
     questions={"repo": Question(query=FindRepo, answer=_find)},

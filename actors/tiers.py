@@ -92,6 +92,14 @@ def needs(command: Begin | Commit | Abort, direction: Direction) -> Sequence[Nee
     return [] if isinstance(command, Commit) else [ById(direction.workflow_kind, command.workflow)]
 
 
+def points_at(held: Held, command: Message, direction: Direction) -> Sequence[ById]:
+    """Know the workflow that brought it to where this one begins."""
+    if not isinstance(command, Begin) or held.tier != direction.start:
+        return []
+    back = FREEZE if direction is UNFREEZE else UNFREEZE
+    return [] if held.workflow in ("", command.workflow) else [ById(back.workflow_kind, held.workflow)]
+
+
 def move(held: Held, command: Begin | Commit | Abort, direction: Direction, turn: Turn) -> Tier | None:
     """Return the tier that follows, None when nothing does; raises Rejected."""
     if isinstance(command, Abort) and command.code == 0:
@@ -110,7 +118,17 @@ def move(held: Held, command: Begin | Commit | Abort, direction: Direction, turn
         extra = {"tier": held.tier, "workflow": held.workflow}
         raise Rejected(next_, f"it is {held.tier}{by}", at="/workflow", extra=extra)
     _check_workflow(command, direction, role, turn)
+    _check_before(held, command, direction, turn)
     return tier
+
+
+def _check_before(held: Held, command: Message, direction: Direction, turn: Turn) -> None:
+    """Refuse to take it from a workflow that has not ended well: that may yet take back what it did."""
+    for need in points_at(held, command, direction):
+        known = turn.known.get(need)
+        if known is not None and known.summary.fields.get("code") != 0:
+            extra = {"tier": held.tier, "workflow": held.workflow}
+            raise Rejected("conflict_workflow", f"{held.workflow} is not over", at="/workflow", extra=extra)
 
 
 def _check_version(command: Begin, turn: Turn) -> None:

@@ -96,6 +96,23 @@ def test_what_was_never_made_is_not_found(verb: str) -> None:
     given(ACTOR).when(COMMANDS[verb](**fields)).then_rejected("not_found")
 
 
+@pytest.mark.parametrize(
+    ("code", "becomes"), [(100, "conflict_workflow"), (104, "conflict_workflow"), (0, "")]
+)
+def test_a_repository_is_not_taken_from_a_workflow_that_may_yet_fail(code: int, becomes: str) -> None:
+    entity, command = held("online", "w-0"), BeginFreeze(repo="grib", workflow="w-1")
+    before = ById("unfreeze_repo", "w-0")
+    known = {
+        **workflows()["known"],
+        before: Known("w-0", Summary(status="files_completed", fields={"code": code})),
+    }
+    assert ACTOR.points_at(entity.state, command) == [before]
+
+    result = entity.when(command, known=known)
+
+    result.then_rejected(becomes) if becomes else result.then(changed("freezing", "w-1"))
+
+
 def test_a_registry_is_made_once() -> None:
     given(ACTOR).when(Init(name="Main")).then(MADE)
     given(ACTOR, MADE).when(Init(name="Main")).then_nothing()
