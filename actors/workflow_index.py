@@ -11,7 +11,8 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from actors.actor import Actor, Effect, Order, Rejected, Summary, Trim, Turn
+from actors.actor import Actor, ById, Effect, Need, Order, Rejected, Summary, Trim, Turn
+from actors.table import FINAL
 from messages import ephemeral
 from messages.base import Alarm, Message
 from messages.envelope import Address
@@ -65,6 +66,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.active) + len(self.completed)
 
 
+def needs(command: Command, _turn: Turn) -> Sequence[Need]:
+    """Know how far a workflow is that begins."""
+    return [ById(command.workflow_kind, command.workflow)] if isinstance(command, Begin) else []
+
+
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     """List what is begun, whatever else is on the list."""
     match command:
@@ -91,10 +97,16 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
 def _begin(state: State, command: Begin, turn: Turn) -> Sequence[Event]:
     if command.workflow in state.active or command.workflow in state.completed:
         return []
-    started = WorkflowStarted(workflow=command.workflow, workflow_kind=command.workflow_kind, at=turn.at)
+    begun: list[Event] = [
+        WorkflowStarted(workflow=command.workflow, workflow_kind=command.workflow_kind, at=turn.at)
+    ]
+    known = turn.known.get(ById(command.workflow_kind, command.workflow))
+    if known is not None and known.summary.status in FINAL:
+        # its commit came before this, and was refused
+        begun.append(WorkflowCompleted(workflow=command.workflow, at=turn.at))
     if state.workflows < WORKFLOWS_MAX or not state.completed:
-        return [started]
-    return [WorkflowDeleted(workflow=next(iter(state.completed)), at=turn.at), started]
+        return begun
+    return [WorkflowDeleted(workflow=next(iter(state.completed)), at=turn.at), *begun]
 
 
 def _snapshot(state: State) -> Sequence[Event]:
@@ -207,6 +219,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     decide=decide,
     evolve=evolve,
     react=react,
+    needs=needs,
     alarms=alarms,
     summary=summary,
     view=view,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from actors import workflow_index
-from actors.actor import Order, Trim
+from actors.actor import ById, Known, Order, Summary, Trim
 from actors.workflow_index import ACTOR
 from messages.base import Alarm, Message, encode
 from messages.envelope import Address
@@ -69,6 +69,20 @@ def test_the_index_follows_its_rules(past: str, command: Message, becomes: Messa
 @pytest.mark.parametrize(("past", "command"), [("U", BEGIN), ("A", COMMIT), ("D", BEGIN)])
 def test_a_word_heard_again_changes_nothing(past: str, command: Message) -> None:
     given(ACTOR, *PAST[past]).after(command).when(command).then_nothing()
+
+
+@pytest.mark.parametrize(
+    ("status", "is_over"), [("initialized", False), ("failed", True), ("terminated", True)]
+)
+def test_a_workflow_that_is_over_when_its_begin_comes_is_completed_at_once(
+    status: str, is_over: bool
+) -> None:
+    need = ById("du_root", "du-1")
+    known = {"known": {need: Known("du-1", Summary(status=status))}}
+    assert ACTOR.needs(BEGIN, None) == [need]  # type: ignore[arg-type]  # it is not looked at
+
+    given(ACTOR).when(BEGIN, **known).then(*([STARTED, COMPLETED] if is_over else [STARTED]))
+    given(ACTOR).after(BEGIN, **known).when(COMMIT).then(*([] if is_over else [COMPLETED]))
 
 
 def test_a_workflow_that_is_completed_is_ended() -> None:
