@@ -16,7 +16,8 @@ from cli.client import Client
 from cli.documents import Document, headed, read
 from cli.errors import FAILED, Mistake
 from cli.fields import check
-from cli.kinds import HIDDEN, SAVE, line, public_commands
+from cli.kinds import HIDDEN, SAVE, public_commands
+from cli.outcomes import line
 from cli.session import Session, flag, verb
 from messages import subjects
 from messages.base import encode

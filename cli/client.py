@@ -13,17 +13,19 @@ from typing import Any
 import msgspec
 
 from bus.connection import Bus, connect
-from cli.errors import Failed, Mistake, reason_of
+from cli.errors import Failed, Mistake, Refused, reason_of
 from messages import subjects
 from messages.base import encode
 from messages.copies import copy_id
-from messages.envelope import Outcome
+from messages.envelope import RETRY, Outcome
 from node.home import Endpoint
 
 CONNECT_SECONDS = 5.0
 GONE_SECONDS = 1.0
 """How long to look for a node whose process is not of this machine, or no more."""
 ENDPOINT = "endpoint.json"
+AGAIN = "retry"
+"""How ``expect: retry`` is spelt in the header."""
 CREDENTIALS, AUTHORITY = "COVEY_CREDS", "COVEY_TLS_CA"
 """What ``covey up`` was told of a NATS that is not the node's own, for every other verb."""
 
@@ -37,6 +39,10 @@ class Client:
         self.bus = bus
         self._seconds = seconds
 
+    def patient_for(self, seconds: float) -> Client:
+        """Return the same connection, for whoever waits no longer than this for an answer."""
+        return Client(self.endpoint, self.bus, min(seconds, self._seconds))
+
     async def call(
         self, to: tuple[str, str, str], body: Any, *, message: str = "", expect: int | None = None
     ) -> Outcome:
@@ -45,7 +51,7 @@ class Client:
         message = message or uuid.uuid4().hex
         headers = {subjects.MESSAGE_ID: message}
         if expect is not None:
-            headers[subjects.EXPECT] = str(expect)
+            headers[subjects.EXPECT] = AGAIN if expect == RETRY else str(expect)
         subject = subjects.call(self.node, kind, id, verb)
         try:
             reply = await self._request(subject, encode(body), headers)
@@ -66,8 +72,9 @@ class Client:
         except TimeoutError:
             raise Failed(f"no answer within {self._seconds:g} s; ask again with a longer --timeout") from None
         answer = msgspec.json.decode(reply, type=dict[str, Any])
-        if answer.get("status") == "rejected" and "code" in answer:
-            raise Failed(reason_of(answer))
+        # a workflow that has failed may say "rejected" too; its code is a number
+        if answer.get("status") == "rejected" and isinstance(answer.get("code"), str):
+            raise Refused(answer["code"], reason_of(answer))
         return answer
 
     def entity(self, kind: str, id: str) -> tuple[str, str, str]:

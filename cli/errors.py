@@ -18,6 +18,14 @@ class Failed(Exception):
     """The node refused, or did not answer."""
 
 
+class Refused(Failed):
+    """The node refused, with a code."""
+
+    def __init__(self, code: str, told: str) -> None:
+        super().__init__(told)
+        self.code = code
+
+
 def reason_of(outcome: Mapping[str, Any]) -> str:
     """Return why an outcome is a refusal, in one line."""
     return reason(outcome.get("code", ""), outcome.get("detail", ""), outcome.get("at", ""))

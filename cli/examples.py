@@ -10,6 +10,9 @@ ABOUT = {
     "booking": "The slots of a compute resource, kept by its owner.",
     "shared_workspace": "What some peers work on together.",
     "peer": "The other nodes, and how to meet them.",
+    "registry": "The roots on file servers, and the repositories below them.",
+    "repo": "The files below a path: which tier they are in, and what went wrong.",
+    "workflow_index": "The ephemeral workflows of a registry: see covey workflows index.",
 }
 
 EXAMPLES: dict[tuple[str, str], str] = {
@@ -21,6 +24,7 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("workflow", "fork"): "covey workflow fork lab/forecast --into mine --name 'My forecast'",
     ("workflow", "get"): "covey workflow get forecast --yaml > forecast.yaml",
     ("workflow", "list"): "covey workflow list --label team=storm --order -version --limit 20",
+    ("workflow", "history"): "covey workflow history forecast --follow --after 3",
     ("workspace", ""): "forecast_ws",
     ("workspace", "save"): "covey workspace save storms --name Storms --set 'resources.data=[\"grib\"]'",
     ("execution", ""): "EXECUTION",
@@ -33,9 +37,45 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ),
     ("shared_workspace", ""): "storms",
     ("shared_workspace", "save"): (
-        "covey shared_workspace save storms --name Storms --set 'peers=[\"observatory\"]'"
+        "covey shared-workspace save storms --name Storms --set 'peers=[\"observatory\"]'"
         " --set 'workflows=[\"forecast\"]'"
     ),
     ("peer", ""): "observatory",
     ("peer", "block"): "covey peer block observatory --reason 'the key has leaked'",
+    ("registry", ""): "lab",
+    ("registry", "init"): "covey registry init lab --name Laboratory",
+    ("registry", "init_root"): (
+        "covey registry init-root lab --global-root /lab --host files1 --host-root /srv/lab"
+    ),
+    ("registry", "init_repo"): "covey registry init-repo lab --repo storms --global-path /lab/storms",
+    ("registry", "repo"): "covey registry repo lab --repo storms",
+    ("repo", ""): "storms",
+    ("repo", "list"): "covey repo list --where tier=frozen --where registry_id=lab",
+    ("workflow_index", ""): "lab",
+    ("du_root", ""): "du-1",
+    ("du_root", "begin"): "covey du-root begin --registry-id lab --global-root /lab --wait",
+    ("du_root", "fail"): "covey du-root fail du-1 --message 'the disk is being replaced'",
+    ("unfreeze_repo", ""): "thaw-1",
+    ("unfreeze_repo", "begin"): "covey unfreeze-repo begin --repo storms --wait",
+    ("unfreeze_repo", "wait"): "covey unfreeze-repo wait thaw-1 --for 60",
+    ("unfreeze_repo", "abort"): "covey unfreeze-repo abort thaw-1 --message 'no longer needed'",
+    ("freeze_repo", ""): "freeze-1",
+    ("freeze_repo", "begin"): "covey freeze-repo begin --repo storms --wait",
+    ("freeze_repo", "wait"): "covey freeze-repo wait freeze-1 --for 60",
+    ("freeze_repo", "abort"): "covey freeze-repo abort freeze-1 --message 'it is still written to'",
+    ("ping_registry", ""): "ping-1",
+    ("ping_registry", "begin"): "covey ping-registry begin --registry-id lab --wait",
 }
+"""By kind and verb as on the wire; the verb ``""`` has the id of the made-up ones."""
+
+
+def about(kind: str) -> str:
+    """Return what the help says of a kind."""
+    return ABOUT.get(kind, f"Entities of the kind {kind}.")
+
+
+def example(kind: str, name: str) -> str:
+    """Return the example of a verb."""
+    id = "--json" if name == "list" else EXAMPLES.get((kind, ""), "x-1")
+    made_up = f"covey {kind} {name} ".replace("_", "-") + id
+    return EXAMPLES.get((kind, name), made_up)

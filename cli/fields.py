@@ -42,8 +42,10 @@ def required(struct: type[Any]) -> list[str]:
     return [field.encode_name for field in described(struct) if field.required]
 
 
-def field_options(struct: type[Any], environment: str) -> list[inspect.Parameter]:
-    """Declare one option for each field that fits on a command line."""
+def field_options(
+    struct: type[Any], environment: str, defaults: Mapping[str, Any] | None = None
+) -> list[inspect.Parameter]:
+    """Declare one option for each field that fits on a command line; ``defaults`` are told in the help."""
     found = []
     for field in described(struct):
         type_ = _scalar(field.type)
@@ -55,10 +57,16 @@ def field_options(struct: type[Any], environment: str) -> list[inspect.Parameter
             spelt,
             envvar=f"COVEY_{environment}_{field.encode_name}".upper(),
             show_envvar=False,
-            help=f"{_values(field.type)}{', needed' if field.required else ''}.",
+            help=f"{_values(field.type)}{_when_left_out(field, defaults or {})}.",
         )
         found.append(option(PREFIX + field.encode_name, Annotated[type_ | None, told], None))
     return found
+
+
+def _when_left_out(field: wire.Field, defaults: Mapping[str, Any]) -> str:
+    if field.encode_name in defaults:
+        return f"; {defaults[field.encode_name]} by default"
+    return ", needed" if field.required else ""
 
 
 def given_fields(given: Mapping[str, Any]) -> dict[str, Any]:

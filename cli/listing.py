@@ -8,8 +8,9 @@ import typer
 
 from cli import show
 from cli.fields import json_or_text, pairs
-from cli.session import Session, flag, verb
+from cli.session import Session, dashed, flag, verb
 
+WORKFLOW = ("id", "registry_id", "state", "code", "status", "started_at")
 COLUMNS = {
     "workflow": ("id", "name", "version", "schedule_active", "plan", "owner"),
     "workspace": ("id", "name", "version", "active", "shared", "owner"),
@@ -18,6 +19,13 @@ COLUMNS = {
     "shared_workspace": ("id", "name", "peers", "workspaces", "workflows", "version"),
     "peer": ("id", "state", "url", "unacknowledged", "oldest_at", "last_contact", "refused"),
     "booking": ("id", "status", "capacity", "count", "version"),
+    "registry": ("id", "name", "roots_count", "repos_count", "version"),
+    "repo": ("id", "registry_id", "global_path", "tier", "workflow", "error.message", "version"),
+    "workflow_index": ("id", "active_count", "completed_count", "version"),
+    "du_root": (*WORKFLOW, "global_root"),
+    "unfreeze_repo": (*WORKFLOW, "repo_id"),
+    "freeze_repo": (*WORKFLOW, "repo_id"),
+    "ping_registry": WORKFLOW,
 }
 PAGES_MAX = 10_000
 """How many pages ``--all`` reads."""
@@ -37,7 +45,12 @@ All = Annotated[bool, flag("--all", help="All pages.")]
 def add(group: typer.Typer, kind: str, example: str) -> None:
     """Register ``list`` for a kind."""
 
-    @verb(group, "list", example, help=f"List what there is of the kind {kind}, copies of other nodes' too.")
+    @verb(
+        group,
+        "list",
+        example,
+        help=f"List what there is of the kind {dashed(kind)}, copies of other nodes' too.",
+    )
     async def list_(
         session: Session,
         *,

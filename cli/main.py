@@ -6,7 +6,24 @@ import sys
 
 import typer
 
-from cli import apply, context, demo, dlq, doctor, explain, kinds, peers, schema, show, trace, up, watch
+from cli import (
+    apply,
+    context,
+    demo,
+    dlq,
+    doctor,
+    ephemeral,
+    explain,
+    kinds,
+    peers,
+    schema,
+    show,
+    trace,
+    up,
+    watch,
+    worker,
+    workflows,
+)
 from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
 EPILOG = (
@@ -30,6 +47,9 @@ def application() -> typer.Typer:
     dlq.add(app)
     groups = kinds.add(app)
     peers.add(groups["peer"])
+    ephemeral.add(app)
+    workflows.add(app)
+    worker.add(app)
     return app
 
 

@@ -73,10 +73,12 @@ def verb(
     *,
     help: str = "",
     parameters: list[inspect.Parameter] | None = None,
+    is_hidden: bool = False,
 ) -> Callable[[Act], Act]:
     """Register a coroutine as a verb; it is given the session, then its own parameters.
 
-    It returns the exit code, None for done. ``parameters`` replaces its signature.
+    It returns the exit code, None for done. ``parameters`` replaces its signature. A hidden one can be said
+    and stands in no help.
     """
 
     def register(act: Act) -> Act:
@@ -92,10 +94,21 @@ def verb(
         signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *COMMON])
         run.__signature__ = signature  # type: ignore[attr-defined]  # typer reads it
         run.__doc__ = help or act.__doc__
-        app.command(name, epilog=f"Example: {example}")(run)
+        for spelt, is_alias in spellings(name):
+            app.command(spelt, epilog=f"Example: {example}", hidden=is_hidden or is_alias)(run)
         return act
 
     return register
+
+
+def dashed(name: str) -> str:
+    """Return a name of the wire as people type it."""
+    return name.replace("_", "-")
+
+
+def spellings(name: str) -> list[tuple[str, bool]]:
+    """Return how a name may be typed; the flag says that it is not shown: it is spelt as on the wire."""
+    return [(dashed(name), False), *([(name, True)] if "_" in name else [])]
 
 
 def nouns(help: str, example: str) -> typer.Typer:

@@ -1,3 +1,5 @@
+import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,33 @@ def test_each_option_can_come_from_the_environment() -> None:
 def test_a_shell_can_complete_it() -> None:
     ran = Covey(Path()).run(_COVEY_COMPLETE="complete_bash", COMP_WORDS="covey work", COMP_CWORD="1")
 
-    assert set(ran.stdout.split()) == {"workflow", "workspace"}
+    assert set(ran.stdout.split()) >= {"workflow", "workflows", "workspace"}
+
+
+@pytest.mark.parametrize(("words", "command"), verbs().items(), ids=str)
+def test_the_example_of_a_verb_is_understood(words: tuple[str, ...], command: Any) -> None:
+    typed = shlex.split(command.epilog.removeprefix("Example: covey "))
+    typed = list(takewhile(lambda word: word not in ("|", "||", "<", ">", "&&"), typed))
+
+    assert typed[: len(words)] == list(words)
+    with command.make_context(words[-1], typed[len(words) :]) as context:
+        assert context.params
+
+
+def test_names_are_typed_with_dashes_and_understood_as_on_the_wire() -> None:
+    names = [word for words, _ in EVERY for word in words]
+
+    assert not [name for name in names if "_" in name]
+    for words in (["du_root", "list"], ["registry", "init_root"], ["shared_workspace", "save"]):
+        assert CliRunner().invoke(APP, [*words, "--help"]).exit_code == 0
+
+
+def test_what_workers_say_can_be_typed_and_is_not_shown() -> None:
+    shown = CliRunner().invoke(APP, ["unfreeze-repo", "--help"]).output
+
+    assert "abort" in shown
+    assert "begin-files" not in shown
+    assert CliRunner().invoke(APP, ["unfreeze-repo", "begin-files", "--help"]).exit_code == 0
 
 
 def test_an_unknown_verb_is_the_operators_mistake() -> None:
