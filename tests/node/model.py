@@ -88,15 +88,15 @@ class Model:
             return ""
         return next((other for other in FAMILY if self.entities[other, id].version), "")
 
+    def alarms(self) -> list[tuple[str, str, str, int]]:
+        """Return all instants that are waited for."""
+        entities = self.entities.items()
+        return [(*key, name, at) for key, entity in entities for name, at in entity.alarms.items()]
+
     def due(self, now: int) -> list[tuple[str, str, str]]:
-        """Return the alarms whose instant has come."""
-        waiting = [
-            (at, *key, name)
-            for key, entity in self.entities.items()
-            for name, at in entity.alarms.items()
-            if at <= now
-        ]
-        return [(kind, id, name) for _, kind, id, name in sorted(waiting)]
+        """Return the alarms whose instant has come, in their order."""
+        coming = sorted((at, kind, id, name) for kind, id, name, at in self.alarms() if at <= now)
+        return [(kind, id, name) for _, kind, id, name in coming]
 
     def ring(self, kind: str, id: str, name: str) -> Told:
         """Return what is answered to an alarm."""

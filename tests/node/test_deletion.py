@@ -13,7 +13,7 @@ from node.engine import Draft, Engine
 from node.intake import outcome_of
 from store.store import Store
 from tests.node.conftest import TOYS
-from tests.node.counter import AT, Add, Reach, Remove, message
+from tests.node.counter import AT, Add, Reach, Remove, Tidy, message
 from tests.node.saying import DAY, asked, codes, count, ring, said
 
 PURGED, FREED = AT + 15 * DAY, AT + 30 * DAY
@@ -110,11 +110,12 @@ async def test_an_alarm_of_an_earlier_deletion_purges_nothing(engine: Engine, st
     assert await count(store, "alarm") == 2
 
 
-async def test_deleted_again_while_it_is_deleted_counts_from_the_first_time(
+async def test_what_happens_to_it_while_it_is_deleted_does_not_put_off_the_purge(
     engine: Engine, store: Store
 ) -> None:
     await deleted(engine)
-    await engine.handle([message("again", "a", Remove(), "toy", at=AT + 5 * DAY)])
+    for number, again in enumerate((Remove(), Tidy())):
+        await engine.handle([message(f"m-{number}", "a", again, "toy", at=AT + 5 * DAY)])
 
     assert await ring(engine, store, PURGED) == ["~purge"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from tests.node.model import Model, Told
 from tests.node.saying import DAY, asked
 
 IDS = ("a", "b")
+MUCH_LATER = AT + 10_000 * DAY
 EVENTS_AT_ONCE = 30
 """Several such commands make the engine take a snapshot."""
 
@@ -53,7 +55,9 @@ SAID = st.builds(
     command=COMMANDS,
     expect=st.sampled_from([None, None, 0, 0, -1, 1, "retry"]),
 )
-BATCHES = st.lists(st.tuples(st.sampled_from([0, 0, 0, 14, 15, 30]), st.lists(SAID, max_size=6)), max_size=10)
+DAYS = st.sampled_from([0, 0, 0, 14, 15, 30])
+BATCHES = st.lists(st.tuples(DAYS, st.booleans(), st.lists(SAID, max_size=6)), max_size=10)
+"""Each with the days that pass before it, and whether the engine starts anew."""
 
 
 class Played:
@@ -68,9 +72,12 @@ class Played:
         self._draft: Draft | None = None
         self._now = AT
 
-    async def play(self, days: int, batch: list[Said]) -> None:
+    async def play(self, days: int, restarts: bool, batch: list[Said]) -> None:
         """Let time pass, and hear a batch while the one before it is not written yet."""
         envelopes: list[Envelope] = []
+        if restarts:
+            await self.flush()
+            self._engine = Engine("here", TOYS, self._store)
         if days:
             await self.flush()
             self._now += days * DAY
@@ -92,7 +99,7 @@ class Played:
     async def _alarms(self) -> list[Envelope]:
         alarms = await due(self._store, self._now)
         wanted = self.model.due(self._now)
-        names = [rung.body.split(b'"name":"')[1].split(b'"')[0].decode() for rung in alarms]
+        names = [msgspec.json.decode(rung.body)["name"] for rung in alarms]
         assert [(one.to.kind, one.to.id, name) for one, name in zip(alarms, names, strict=True)] == wanted
         self.expected += [self.model.ring(*alarm) for alarm in wanted]
         return alarms
@@ -129,22 +136,23 @@ async def _history(answers: Answers, kind: str, id: str) -> Any:
 
 @settings(max_examples=200, deadline=None)
 @given(BATCHES)
-def test_the_engine_does_what_the_model_says(batches: list[tuple[int, list[Said]]]) -> None:
+def test_the_engine_does_what_the_model_says(batches: list[tuple[int, bool, list[Said]]]) -> None:
     asyncio.run(_compare(batches))
 
 
-async def _compare(batches: list[tuple[int, list[Said]]]) -> None:
+async def _compare(batches: list[tuple[int, bool, list[Said]]]) -> None:
     with TemporaryDirectory() as directory:
         async with open_store(Path(directory) / "covey.db", synchronous="off") as store:
             played = Played(store)
-            for days, batch in batches:
-                await played.play(days, batch)
+            for days, restarts, batch in batches:
+                await played.play(days, restarts, batch)
             await played.flush()
             assert played.told == played.expected
             await _compare_what_is_kept(played.model, store)
 
 
 async def _compare_what_is_kept(model: Model, store: Store) -> None:
+    assert sorted(await store.due(MUCH_LATER, 1000)) == sorted(model.alarms())
     engine = Engine("here", TOYS, store)
     answers = Answers(engine, store, TOYS)
     for kind in (actor.kind for actor in TOYS):
