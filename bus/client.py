@@ -56,10 +56,11 @@ class Bus:
 
     def __init__(self, client: Client, on_error: Report, on_reconnect: Callable[[], object]) -> None:
         self._client = client
-        self._on_error = on_error
+        self.on_error = on_error
+        """Called with each error that nobody waits for."""
         self.on_reconnect = on_reconnect
         """Called whenever the connection is back."""
-        self._crew = Crew(on_error)
+        self._crew = Crew(self._errored_beside)
         self._connected = asyncio.Event()
         self._closed = asyncio.Event()
         self._was_open = False
@@ -237,7 +238,7 @@ class Bus:
         await self.close()
 
     async def _serve(self, node: str, what: str, handler: Handler) -> Served:
-        served = Served(self._crew, handler, self._on_error)
+        served = Served(self._crew, handler, self.on_error)
         await served.start(self._client, node, what)
         self._services.append(served)
         return served
@@ -255,10 +256,13 @@ class Bus:
         self._connected.set()
         await self._crew.open()
 
+    def _errored_beside(self, error: Exception) -> None:
+        self.on_error(error)
+
     async def _errored(self, error: Exception) -> None:
         if not self._was_open and _REFUSED in str(error).lower():
             raise PermissionError("the server does not know our key")  # ends the attempt to connect
-        self._on_error(error)
+        self.on_error(error)
 
     async def _disconnected(self) -> None:
         self._connected.clear()

@@ -20,14 +20,15 @@ SECONDS = 20.0
 """How long anything here may take: less than the broker waits before it delivers a message again."""
 AGAIN_SECONDS = 0.02
 """How long a client waits before it publishes again what was not acknowledged."""
-COMMAND = (sys.executable, "-c", "from cli.main import main; main()", "up", "--json", "--node", NODE)
+COMMAND = (sys.executable, "-c", "from cli.main import main; main()")
 
 
-class NodeProcess:
-    """One life of ``covey up`` after the other, on one data directory."""
+class CoveyProcess:
+    """One life of a command of ``covey`` after the other, on one data directory."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *words: str) -> None:
         self.data = data
+        self._words = words
         self._process: Process | None = None
 
     @property
@@ -41,16 +42,6 @@ class NodeProcess:
         return self._running.returncode is None
 
     @property
-    def nats_pid(self) -> int:
-        """The process of its server; another one after each restart."""
-        return int((self.data / "nats" / "nats.pid").read_text())
-
-    @property
-    def url(self) -> str:
-        """Where its server listens; the same in all its lives."""
-        return f"nats://127.0.0.1:{(self.data / 'nats' / 'port').read_text()}"
-
-    @property
     def errors(self) -> str:
         """What all its lives wrote to stderr."""
         return (self.data.parent / "stderr").read_text()
@@ -61,11 +52,13 @@ class NodeProcess:
         return self._process
 
     async def start(self, die_at: str = "") -> bool:
-        """Start the node; say whether it became ready, rather than died at the point before."""
+        """Start it; say whether it became ready, rather than died at the point before."""
         environment = os.environ | {VARIABLE: die_at}
         with (self.data.parent / "stderr").open("a") as errors:
             self._process = await asyncio.create_subprocess_exec(
                 *COMMAND,
+                *self._words,
+                "--json",
                 "--data",
                 str(self.data),
                 stdin=DEVNULL,
@@ -81,7 +74,7 @@ class NodeProcess:
         return is_ready
 
     async def until_killed(self) -> None:
-        """Return when the node has died of SIGKILL, and of nothing else."""
+        """Return when it has died of SIGKILL, and of nothing else."""
         async with asyncio.timeout(SECONDS):
             assert await self._running.wait() == -signal.SIGKILL, self.errors
 
@@ -96,15 +89,36 @@ class NodeProcess:
         if self._process is not None and self.is_alive:
             self._process.kill()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, such as SIGSTOP."""
+        self._running.send_signal(number)
+
+
+class NodeProcess(CoveyProcess):
+    """A node, with its own server."""
+
+    def __init__(self, data: Path, *words: str) -> None:
+        super().__init__(data, "up", "--node", NODE, *words)
+
+    @property
+    def nats_pid(self) -> int:
+        """The process of its server; another one after each restart."""
+        return int((self.data / "nats" / "nats.pid").read_text())
+
+    @property
+    def url(self) -> str:
+        """Where its server listens; the same in all its lives."""
+        return f"nats://127.0.0.1:{(self.data / 'nats' / 'port').read_text()}"
+
     async def operator(self) -> Bus:
         """Connect as its operator, and stay connected over its lives."""
         return await connect(self.url, name="operator", seed_path=self.data / "keys" / "operator.seed")
 
 
 @asynccontextmanager
-async def node_process(directory: Path) -> AsyncIterator[NodeProcess]:
+async def node_process(directory: Path, *words: str) -> AsyncIterator[NodeProcess]:
     """Have a node that is started by the test, and ends with it."""
-    node = NodeProcess(directory / NODE)
+    node = NodeProcess(directory / NODE, *words)
     try:
         yield node
     finally:

@@ -1,0 +1,152 @@
+"""``covey worker``: processes that do the work which a node's registries order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from actors import TABLES
+from cli import show
+from cli.client import Client
+from cli.errors import DONE, FAILED, Mistake
+from cli.session import Session, flag, nouns, verb
+from cli.up import log_to_stderr
+from node.node import report
+from node.workers.du import missing_tools
+from node.workers.pinging import Server, server_name
+from node.workers.prefixes import Prefix, parse
+from node.workers.process import Cut, Duty, Process
+from node.workers.queues import FILES, REGISTRY
+
+STOP_SECONDS = 10.0
+"""After this, a stop is no longer graceful: what was in hand is another worker's then."""
+REGISTRY_HANDS, FILES_HANDS = 16, 2
+HANDS_MAX = 256
+PREFIXES_MAX = 100
+SHADOWS = "shadow"
+"""Where the shadow repositories are, in the data directory."""
+
+Concurrency = Annotated[
+    int, flag("--concurrency", help="How many tasks it does at a time.", min=1, max=HANDS_MAX)
+]
+Name = Annotated[str, flag("--name", help="What it is called in the answer to a ping; else <host>-<pid>.")]
+Prefixes = Annotated[
+    list[str] | None,
+    flag("--prefix", help="GLOBAL=HOSTDIR: a global path, and the directory that holds it; many times."),
+]
+Shadow = Annotated[
+    Path | None, flag("--shadow", help="Where the shadow repositories are; else in the data directory.")
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the verbs."""
+    group = nouns(
+        "Do the work that registries order, in a process of its own.",
+        "covey worker files --prefix /data=/srv/data --data ~/lab",
+    )
+    app.add_typer(group, name="worker")
+
+    @verb(group, "registry", "covey worker registry --data ~/lab --concurrency 32")
+    async def registry(session: Session, concurrency: Concurrency = REGISTRY_HANDS, name: Name = "") -> int:
+        """Bring workflows of registries on; the node does it too, unless it has --no-workers."""
+        run = Run(session, Server(name or server_name(), REGISTRY), concurrency, {})
+        return await run.until_stopped(lambda process: process.registry())
+
+    @verb(group, "files", "covey worker files --prefix /data=/srv/data --data ~/lab")
+    async def files(
+        session: Session,
+        prefix: Prefixes = None,
+        shadow: Shadow = None,
+        concurrency: Concurrency = FILES_HANDS,
+        name: Name = "",
+    ) -> int:
+        """Measure, lock and unlock the files below the prefixes, on the host that has them."""
+        prefixes = read_prefixes(prefix or ())
+        shadows = (shadow or session.data / SHADOWS).expanduser().resolve()
+        check_host(prefixes, shadows)
+        told = {"prefixes": {one.global_root: str(one.host_directory) for one in prefixes}}
+        run = Run(session, Server(name or server_name(), FILES), concurrency, told)
+        return await run.until_stopped(lambda process: process.files(prefixes, shadows))
+
+
+def read_prefixes(texts: Iterable[str]) -> list[Prefix]:
+    """Read the prefixes of a worker; raises Mistake."""
+    try:
+        prefixes = [parse(text) for text in texts]
+    except ValueError as error:
+        raise Mistake(str(error)) from error
+    if not 1 <= len(prefixes) <= PREFIXES_MAX:
+        raise Mistake(f"say what it has, 1 to {PREFIXES_MAX} times: --prefix GLOBAL=HOSTDIR")
+    if len({prefix.global_root for prefix in prefixes}) < len(prefixes):
+        raise Mistake("a global path has two directories; leave one of them out")
+    return prefixes
+
+
+def check_host(prefixes: Iterable[Prefix], shadows: Path) -> None:
+    """Raise Mistake where this host cannot do the work."""
+    if missing := missing_tools():
+        raise Mistake("; ".join(missing))
+    for prefix in prefixes:
+        if shadows.is_relative_to(prefix.host_directory.resolve()):
+            raise Mistake(f"{shadows} is within {prefix.host_directory}: give a --shadow that is elsewhere")
+
+
+@dataclass
+class Run:
+    """One run of a worker, from its start to a signal."""
+
+    session: Session
+    server: Server
+    hands: int
+    told: dict[str, Any]
+    """What else the line says which tells that it is ready."""
+
+    def __post_init__(self) -> None:
+        self._stop = asyncio.Event()
+        self._is_ready = False
+
+    async def until_stopped(self, duties: Callable[[Process], list[Duty]]) -> int:
+        """Work and return the exit code."""
+        log_to_stderr(is_verbose=False)
+        self._listen()
+        try:
+            async with self.session.node() as client:
+                client.bus.on_error = report
+                process = Process(client.bus, client.node, self.server, TABLES)
+                await process.run(duties(process), self.hands, lambda: self._announce(client), self._stop)
+        except asyncio.CancelledError:
+            return FAILED if self._is_ready else DONE
+        except Cut as cut:
+            show.say(str(cut))
+            return FAILED
+        return DONE
+
+    def _listen(self) -> None:
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
+
+        def stop() -> None:
+            if not self._is_ready or self._stop.is_set():
+                main.cancel()
+            self._stop.set()
+            loop.call_later(STOP_SECONDS, main.cancel)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+
+    def _announce(self, client: Client) -> None:
+        self._is_ready = True
+        name, role, url = self.server.name, self.server.role, client.endpoint.nats_url
+        told = {"node": client.node, "nats_url": url, "name": name, "role": role, "pid": os.getpid()}
+        if self.session.is_json:
+            show.put_json(told | self.told)
+            return
+        print(f"covey: {role} worker {name} of node {client.node} is ready at {url}", flush=True)
