@@ -16,6 +16,8 @@ from tests.node.counter import Add, Remove, message
 from tests.node.saying import asked
 
 WAIT_SECONDS = 30.0
+PROMPT_SECONDS = 10.0
+"""Much sooner than the time is up."""
 
 
 class Watched(waiting.Waiting):
@@ -45,6 +47,12 @@ def seats(engine: Engine) -> Watched:
     return seats
 
 
+async def promptly(asker: asyncio.Future[Any]) -> Any:
+    """Return what the asker is answered before its time is up."""
+    async with asyncio.timeout(PROMPT_SECONDS):
+        return await asker
+
+
 def until(answers: Answers, timeout: float = WAIT_SECONDS) -> Any:
     return asked(answers, "toy", "a", "until", timeout=timeout)
 
@@ -67,7 +75,7 @@ async def test_an_asker_is_answered_after_the_commit_that_makes_it_final(
     await engine.handle([message("m-4", "a", Add(by=8), "toy")])
 
     assert not is_answered_early
-    assert await asker == {"total": 10}
+    assert await promptly(asker) == {"total": 10}
     assert seats.count == 0
 
 
@@ -79,7 +87,7 @@ async def test_an_asker_may_wait_for_what_is_not_written_yet(
 
     await engine.handle([message("m-1", "a", Add(by=10), "toy")])
 
-    assert await asker == {"total": 10}
+    assert await promptly(asker) == {"total": 10}
 
 
 async def test_all_who_wait_for_one_entity_are_woken(
@@ -90,7 +98,7 @@ async def test_all_who_wait_for_one_entity_are_woken(
 
     await engine.handle([message("m-1", "a", Add(by=10), "toy")])
 
-    assert await asyncio.gather(*askers) == [{"total": 10}] * 20
+    assert await promptly(asyncio.gather(*askers)) == [{"total": 10}] * 20
 
 
 async def test_when_the_time_is_up_the_answer_of_the_moment_is_told(
@@ -123,7 +131,7 @@ async def test_more_askers_than_may_wait_are_refused_but_not_those_who_need_not(
     await engine.handle([message("m-1", "a", Add(by=10), "toy")])
 
     assert refused["code"] == "overloaded"
-    assert await until(answers) == await asker == {"total": 10}
+    assert await until(answers) == await promptly(asker) == {"total": 10}
 
 
 async def test_an_asker_hears_that_what_it_waits_for_was_deleted(
@@ -135,7 +143,7 @@ async def test_an_asker_hears_that_what_it_waits_for_was_deleted(
 
     await engine.handle([message("m-2", "a", Remove(), "toy")])
 
-    assert (await asker)["code"] == "not_found"
+    assert (await promptly(asker))["code"] == "not_found"
 
 
 async def test_a_node_that_stops_lets_nobody_wait(engine: Engine, answers: Answers, seats: Watched) -> None:
@@ -144,7 +152,7 @@ async def test_a_node_that_stops_lets_nobody_wait(engine: Engine, answers: Answe
 
     seats.close()
 
-    assert await asker == {"total": 0}
+    assert await promptly(asker) == {"total": 0}
     assert await until(answers) == {"total": 0}
 
 
