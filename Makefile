@@ -27,6 +27,8 @@ sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name pl
 
 docs: .venv/ready          ## Write the generated part of the documentation again.
 	@$(BIN)/covey schema --markdown > docs/wire.md
+	@{ sed '/^<!-- What follows/q' docs/ephemeral.md; echo; $(BIN)/covey schema --tables; } > docs/ephemeral.new
+	@mv docs/ephemeral.new docs/ephemeral.md
 
 lock: .venv/ready          ## Write the versions at hand into the lock file.
 	@$(BIN)/pip freeze --exclude-editable | grep -iv '^covey' > requirements-dev.lock

@@ -173,7 +173,7 @@ def _own(table: Table, step: Say) -> Iterator[str]:
     if takes is None:
         yield "it has no such command"
     elif not needed(takes) <= step.body.keys() <= takes.keys():
-        yield f"the command takes {', '.join(takes) or 'nothing'}"
+        yield f"the command takes {_listed(takes)}"
 
 
 def _timers(table: Table) -> Iterator[Problem]:
@@ -182,14 +182,23 @@ def _timers(table: Table) -> Iterator[Problem]:
         here = f"timers.{name}"
         if name in TIMERS_OF_ALL or not _WORD.fullmatch(name):
             yield here, "it cannot be named so"
-        if timer.verb not in rows or needed(rows[timer.verb].takes) or rows[timer.verb].takes is ARGUMENTS:
-            yield here, f"{timer.verb} is no command that needs nothing"
+        takes = rows[timer.verb].takes if timer.verb in rows else None
+        if takes is None:
+            yield here, f"there is no command {timer.verb}"
+        elif takes is ARGUMENTS or needed(takes):
+            yield here, f"{timer.verb} takes {_listed(takes)}, which a timer has not"
         for state in timer.states:
             if not table.is_running(state):
                 yield here, f"{state} is no state on the way"
         arrivals = [cell.fact for _, _, cell in table.records() if cell.state == timer.states[0]]
         if not any(fact.is_dated for fact in arrivals):
             yield here, f"no dated event leads to {timer.states[0]}"
+
+
+def _listed(fields: Fields) -> str:
+    if fields is ARGUMENTS:
+        return "the arguments"
+    return ", ".join(fields) or "nothing"
 
 
 def needed(fields: Fields) -> set[str]:

@@ -132,8 +132,9 @@ class _Rows:
         ]
 
     def _phase(self, name: str, start: str) -> tuple[Row, ...]:
-        started = Fact(f"{name}_started", f"The phase {name} is under way.")
-        ended = Fact(f"{name}_completed", f"The phase {name} has ended, well (code 0) or not.", RESULT)
+        started = Fact(f"{name}_started", f"The phase {name} is under way.", is_dated=True)
+        about = f"The phase {name} has ended, well (code 0) or not."
+        ended = Fact(f"{name}_completed", about, RESULT, is_dated=True)
         about = f"The phase {name} failed and is tried again."
         tried = Fact(f"{name}_retried", about, {"attempt": int, "message": str})
         done, failed = f"{name}_completed", f"{name}_failed"

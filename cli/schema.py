@@ -10,8 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 import typer
 
-from actors import ACTORS
+from actors import ACTORS, TABLES
 from cli import asyncapi, reference, show
+from cli import tables as workflows
 from cli.errors import Mistake
 from cli.session import Session, flag, verb
 from messages.base import tag
@@ -28,6 +29,7 @@ Name = Annotated[
 ]
 AsyncApi = Annotated[bool, flag("--asyncapi", help="AsyncAPI 3 of all subjects.")]
 Markdown = Annotated[bool, flag("--markdown", help="The whole reference as one page of Markdown.")]
+Tables = Annotated[bool, flag("--tables", help="The tables of ephemeral workflows, as Markdown.")]
 Out = Annotated[Path | None, flag("--out", help="Write one file each into this directory.")]
 
 
@@ -38,13 +40,18 @@ def add(app: typer.Typer) -> None:
     async def schema(
         session: Session,
         name: Name = "",
+        *,
         asyncapi: AsyncApi = False,
         markdown: Markdown = False,
+        tables: Tables = False,
         out: Out = None,
     ) -> None:
         """Print the JSON Schema of messages, or the AsyncAPI 3 document of a node; no node needs to run."""
         if markdown:
             print(reference.markdown(ACTORS, (Run, FederatedMessage)), end="")
+            return
+        if tables:
+            print(workflow_tables(name), end="")
             return
         found = {ASYNCAPI_FILE: document()} if asyncapi else chosen(name)
         if out is not None:
@@ -52,6 +59,14 @@ def add(app: typer.Typer) -> None:
             session.show({"written": written}, lambda: "\n".join(written))
             return
         show.put_json(found[ASYNCAPI_FILE] if asyncapi else found.get(name, found))
+
+
+def workflow_tables(kind: str = "") -> str:
+    """Return the table of a kind of ephemeral workflow, or all of them, as Markdown; raises Mistake."""
+    chosen = [table for table in TABLES if kind in ("", table.kind)]
+    if not chosen:
+        raise Mistake(f"no workflow {kind}; there are {', '.join(table.kind for table in TABLES)}")
+    return workflows.markdown(chosen)
 
 
 def types() -> dict[str, type[Any]]:
