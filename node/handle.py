@@ -96,8 +96,8 @@ class Handler:
 
     def relatives(self, key: Key) -> Sequence[Key]:
         """Return what the other kinds of its family would have under the id of an entity."""
-        kind, id = key
-        return [(other, id) for other in self._families.get(kind, ())]
+        others = self._families.get(key[0])
+        return [(other, key[1]) for other in others] if others else ()
 
     def run(self, batch: Batch) -> list[Result]:
         """Handle every job in order."""

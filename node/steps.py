@@ -14,6 +14,8 @@ from node.live import Live, freeze
 from node.trail import Trail, out_lane
 from store.step import Dead, Handled, Listed, Outgoing, Recorded, Step
 
+TRIM = Trim()
+
 
 def done_step(
     trail: Trail,
@@ -32,11 +34,11 @@ def done_step(
         id=envelope.to.id,
         version=after.version,
         events=[msgspec.Raw(event.body) for event in recorded],
-        extra=dict(told or {}),
+        extra=dict(told) if told else {},
         message=envelope.id,
     )
     snapshot = None
-    trims = any(isinstance(effect, Trim) for effect in effects)
+    trims = TRIM in effects
     if trims or after.wants_snapshot():
         state = freeze(after.state)
         snapshot = (after.version, state, after.deleted_at)
