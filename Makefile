@@ -26,7 +26,8 @@ sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name pl
 	@$(BIN)/python -m tests.sim $(SEED) $(BUG)
 
 docs: .venv/ready          ## Write the generated part of the documentation again.
-	@$(BIN)/covey schema --markdown > docs/wire.md
+	@$(BIN)/covey schema --markdown > docs/wire.new
+	@mv docs/wire.new docs/wire.md
 	@{ sed '/^<!-- What follows/q' docs/ephemeral.md; echo; $(BIN)/covey schema --tables; } > docs/ephemeral.new
 	@mv docs/ephemeral.new docs/ephemeral.md
 

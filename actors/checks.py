@@ -16,7 +16,10 @@ NEEDED_ROWS = ("init", "end", "abort_expired", "delete")
 TIMERS_OF_ALL = ("expire", "delete")
 EVENTS_OF_ALL = ("rejected", "dead")
 """What is told of commands and is no event."""
-SHOWN = ("kind", "id", "version", "state", "code", "status", "message", "is_final", "attempts", "type")
+SHOWN = (
+    *("kind", "id", "version", "type", "state", "code", "status", "message", "is_final"),
+    *("attempts", "started_at", "completed_at", "next"),
+)
 """What stands beside the arguments where a workflow is shown, or may be brought along to others."""
 BROUGHT = ("id", "code", "message")
 """What a step can say of the workflow besides its arguments."""

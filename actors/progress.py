@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,10 @@ import msgspec
 from actors.actor import Question, Rejected, Summary, Turn
 from actors.table import DELETED, FINAL, UNINITIALIZED, Table
 from messages import ephemeral
+from messages.base import encode
+
+RESULT_BYTES_MAX = 512 * 1024
+"""How much of what was gathered is told at once: half of what a broker takes."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,14 +93,29 @@ class Shown:
             raise Rejected("not_found", f"there is no such {self._table.kind}")
         return self._status(state)
 
-    def result(self, state: State, asked: Any, turn: Turn) -> dict[str, Any]:
-        """Return what was gathered; raises Rejected before it is whole, or when it never will be."""
+    def result(self, state: State, asked: ephemeral.Result, turn: Turn) -> dict[str, Any]:
+        """Return what was gathered, as much as fits; raises Rejected before it is whole, or never will be."""
         status = self.status(state, asked, turn)
         if not is_over(state):
             raise Rejected("partial_result", f"it is {state.state}; wait for it")
         if state.code:
             raise Rejected("failed", state.message, extra={"code": state.code})
-        return status | {name: state.gathered.get(name, {}) for name in self._gathers}
+        told: dict[str, Any] = {name: {} for name in self._gathers} | {"next": None}
+        size = 0
+        for number, (name, key, value) in enumerate(self._things(state)):
+            if number < asked.after:
+                continue
+            size += len(encode(key)) + len(encode(value)) + len(":,")
+            if size > RESULT_BYTES_MAX:
+                told["next"] = number
+                break
+            told[name][key] = value
+        return status | told
+
+    def _things(self, state: State) -> Iterator[tuple[str, str, Any]]:
+        for name in self._gathers:
+            for key, value in state.gathered.get(name, {}).items():
+                yield name, key, value
 
     def _status(self, state: State) -> dict[str, Any]:
         code, words = self._table.says.get(state.state, (state.code, state.state))

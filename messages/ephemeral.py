@@ -53,7 +53,10 @@ class Wait(base.Value, frozen=True, kw_only=True):
 
 
 class Result(base.Value, frozen=True, kw_only=True):
-    """Ask what came of it."""
+    """Ask what came of it; the answer says in ``next`` where to go on when it is not all."""
+
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How many things were told before."""
 
 
 def command(kind: str, verb: str, about: str, fields: Fields) -> type[base.Command]:

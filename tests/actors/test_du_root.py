@@ -6,7 +6,9 @@ import pytest
 
 from actors.actor import Task
 from actors.du_root import ACTOR, PATHS_MAX
+from bus.config import PAYLOAD_BYTES_MAX
 from messages import workflow_index
+from messages.base import encode
 from messages.ephemeral import Advance
 from tests.actors.spec_tables import DU_ROOT, Wanted, cells
 from tests.actors.workflows import LATE, Workflow
@@ -172,3 +174,18 @@ def test_no_more_paths_are_kept_than_can_be_told() -> None:
 
     full.when(says("append")).then_rejected("too_many")
     full.when(says("append", path="0", usage=5)).then(WORKFLOW.event("updated", path="0", usage=5))
+
+
+def test_a_long_result_is_told_in_parts_that_fit_into_a_message() -> None:
+    paths = [f"{number:05}-{'x' * 90}" for number in range(PATHS_MAX)]
+    told = [WORKFLOW.event("updated", path=path, usage=2**40) for path in paths]
+    done = WORKFLOW.event("completed", code=0, at=NOON)
+    full = given(ACTOR, WORKFLOW.event("started", **ARGUMENTS, at=NOON), *told, done)
+
+    parts = [WORKFLOW.ask("result", full)]
+    while parts[-1]["next"] is not None:
+        parts.append(WORKFLOW.ask("result", full, after=parts[-1]["next"]))
+
+    assert [path for part in parts for path in part["usage"]] == paths
+    assert {len(encode(part)) <= PAYLOAD_BYTES_MAX for part in parts} == {True}
+    assert len(parts) == 3

@@ -51,11 +51,11 @@ class Workflow:
         assert found.state.state == state
         return found
 
-    def ask(self, question: str, where: Given) -> Any:
+    def ask(self, question: str, where: Given, **about: Any) -> Any:
         """Ask it something."""
         asked = self.actor.questions[question]
         turn = Turn(me=Address(self.actor.kind, where.id), node="acme", message="", at=NOON)
-        return asked.answer(where.state, asked.query(), turn)
+        return asked.answer(where.state, asked.query(**about), turn)
 
     def refuses(self, question: str, where: Given) -> Rejected:
         """Ask it something that it cannot answer."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+import msgspec
 import pytest
 
-from actors import TABLES, du_root, freeze_repo, unfreeze_repo
+from actors import TABLES, du_root, ephemeral, freeze_repo, unfreeze_repo
+from actors.actor import Task
 from actors.table import Table
 from cli.schema import workflow_tables
 from cli.tables import transitions
-from tests.actors.derived import Case, cases, holds
+from messages.base import Alarm
+from tests.actors.derived import Case, cases, holds, says, way
 from tests.actors.spec_tables import DU_ROOT, UNFREEZE_REPO, Wanted, cells
+from tests.actors.workflows import Workflow
 from tests.docs.story import ROOT, blocks
+from tests.spec import NOON
 
 PAGE = ROOT / "docs" / "ephemeral.md"
 MARK = "<!-- What follows is written by covey schema --tables; do not edit. -->\n\n"
@@ -28,6 +34,7 @@ def examples() -> Iterator[Table]:
             yield from (value for value in names.values() if isinstance(value, Table))
 
 
+DAY = timedelta(days=1)
 EXAMPLES = list(examples())
 
 
@@ -43,6 +50,53 @@ def test_the_page_has_each_worked_example() -> None:
 @pytest.mark.parametrize("case", cases(*EXAMPLES), ids=str)
 def test_a_cell_of_an_example_is_as_its_table_says(case: Case) -> None:
     holds(case)
+
+
+def example(kind: str) -> Workflow:
+    table = next(table for table in EXAMPLES if table.kind == kind)
+    actor = ephemeral.actor(table)
+    bodies = {row.verb: msgspec.structs.asdict(says(actor, row.verb)) for row in table.rows}
+    return Workflow(actor, bodies, {state: way(table, state) for state in table.states})
+
+
+def test_what_is_left_behind_goes_a_week_after_the_files_were_archived() -> None:
+    archive = example("archive_repo")
+    archived = archive.come_to("files").after(archive.says("commit_files"), at=NOON + 2 * DAY)
+
+    assert archive.actor.alarms(archived.state)["clean"] == NOON + 9 * DAY
+    ring = Alarm(name="clean", due=NOON + 9 * DAY)
+    archived.when(ring, at=NOON + 9 * DAY).then(archive.event("garbage_started", at=NOON + 9 * DAY))
+    assert archived.after(archive.says("abort")).state.state == "failed"
+    assert "clean" not in archive.actor.alarms(archived.after(ring).state)
+
+
+def test_a_person_decides_on_candidates_alone_and_lists_are_bounded() -> None:
+    split = example("split_root")
+    looking = split.come_to("analysis")
+    for number in range(300):
+        looking = looking.after(split.says("suggest", path=f"d-{number}"))
+    looking.when(split.says("suggest", path="one-more")).then_rejected("too_many")
+
+    choosing = looking.after(split.says("commit_analysis")).after(split.says("begin_choice"))
+    decided = choosing.after(split.says("decide", path="d-7")).after(
+        split.says("decide", path="d-7", decision="never")
+    )
+
+    choosing.when(split.says("decide", path="else")).then_rejected("unknown_key")
+    assert decided.state.gathered["decisions"] == {"d-7": "never"}
+
+
+@pytest.mark.parametrize("order", [("release", "accept"), ("accept", "release")], ids="-".join)
+def test_a_repository_moves_once_both_sides_have_accepted(order: tuple[str, str]) -> None:
+    move = example("move_repo")
+    half = move.come_to("initialized").after(move.says(order[0]))
+
+    half.when(move.says("begin_files")).then_rejected("state_conflict")
+    half.when(move.says(order[0])).then_nothing()
+    agreed = half.when(move.says(order[1]))
+
+    agreed.then(move.event("agreed"))
+    assert [effect.queue for effect in agreed.effects if isinstance(effect, Task)] == ["registry"]
 
 
 def shown(table: Table) -> list[Wanted]:
