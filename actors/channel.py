@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from messages import peer_events as happened
-from messages.peer import FederatedMessage
+from messages.peer import Ask, FederatedMessage
 
 MARK_EVERY = 256
 """How many messages apart it is noted when they were said."""
@@ -22,6 +22,8 @@ ASKS = 10
 """How often a replay is asked for, before the next message that the peer says shows the gap again."""
 ASK_EVERY = timedelta(seconds=5)
 DIGEST_EVERY = timedelta(minutes=15)
+ASKED_MAX = 1_000
+"""How many questions of ours wait for an answer; what answers none of them is not listened to."""
 EVIDENCE = 20
 """The most refused messages that the state remembers."""
 
@@ -89,6 +91,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     theirs: Theirs = Theirs()
     last_contact: datetime | None = None
     digest_at: datetime | None = None
+    asked: tuple[str, ...] = ()
+    """The questions of ours that the peer has not answered, the oldest first."""
     refused: Mapping[str, int] = {}
     """How many messages were refused, by code."""
     evidence: tuple[Refusal, ...] = ()
@@ -116,7 +120,7 @@ def evolve(state: State, event: Event) -> State:
         case happened.DigestDue():
             return replace(state, digest_at=event.at)
         case happened.Answered():
-            return state
+            return replace(state, asked=tuple(one for one in state.asked if one != event.question))
         case _:
             return _govern(state, event)
 
@@ -155,7 +159,8 @@ def _speak(state: State, event: Spoken) -> State:
     match event:
         case happened.Sent():
             after = replace(ours, said=event.message.sequence, marks=_mark(ours, event.message))
-            return replace(state, ours=after, theirs=_acknowledge(state.theirs))
+            asked = _ask(state.asked, event.message)
+            return replace(state, ours=after, theirs=_acknowledge(state.theirs), asked=asked)
         case happened.Told():
             return replace(state, ours=replace(ours, told=event.number), theirs=_acknowledge(state.theirs))
         case happened.Committed():
@@ -165,6 +170,13 @@ def _speak(state: State, event: Spoken) -> State:
             mark = Mark(event.sequence, event.at)
             return replace(state, ours=replace(ours, repeated=mark), last_contact=event.at)
     assert_never(event)
+
+
+def _ask(asked: tuple[str, ...], message: FederatedMessage) -> tuple[str, ...]:
+    """Add the question that we ask, if this is one."""
+    if message.verb != "ask" or message.to is None or message.to.kind != "peer":
+        return asked
+    return (*asked, msgspec.json.decode(message.body, type=Ask).question)[-ASKED_MAX:]
 
 
 def _mark(ours: Ours, message: FederatedMessage) -> tuple[Mark, ...]:

@@ -105,7 +105,7 @@ def _forbidden(state: State, command: Receive, place: Place) -> Fault | None:
         return None  # it is judged when it comes again in its turn
     if command.message is None:
         return "invalid_message", command.fault
-    return None if place == "word" else _overreach(command.message)
+    return None if place == "word" else _overreach(command.message) or _unasked(state, command.message)
 
 
 def _overreach(message: FederatedMessage) -> Fault | None:
@@ -125,6 +125,14 @@ def _overreach(message: FederatedMessage) -> Fault | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return "invalid_message", str(error)
     return None
+
+
+def _unasked(state: State, message: FederatedMessage) -> Fault | None:
+    if message.verb != "answer":
+        return None
+    answer = read_word(message)
+    is_asked = isinstance(answer, Answer) and answer.question in state.asked
+    return None if is_asked else ("not_asked", "it answers nothing that we asked, or a second time")
 
 
 def read_word(message: FederatedMessage) -> Word:

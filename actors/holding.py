@@ -8,7 +8,17 @@ from typing import NoReturn
 
 from actors.actor import Rejected, Turn
 from actors.book import LONGEST, Span, clashes, nearest
-from actors.ledger import Ledger, Line, Requester, is_open_to, is_released, requester, started
+from actors.ledger import (
+    HOLD_LONGEST,
+    Ledger,
+    Line,
+    Requester,
+    has_room_for,
+    is_open_to,
+    is_released,
+    requester,
+    started,
+)
 from messages.booking import (
     Abort,
     Aborted,
@@ -48,8 +58,11 @@ def hold(ledger: Ledger, command: Hold, turn: Turn) -> Sequence[Event]:
         raise Rejected("superseded", f"{one.key} has given up plan {command.generation} or has a later one")
     if command.until <= turn.at:
         raise Rejected("expired", "the hold would have expired already; set a later until", at="/until")
+    if turn.peer and not has_room_for(ledger, one):
+        raise Rejected("too_many", f"{turn.peer} has slots for too many workflows; release those of some")
     held, skipped = _fitting(ledger, command, turn)
-    if one.pending and (one.pending.lines, one.pending.until) == (tuple(held), micros(command.until)):
+    until = min(command.until, turn.at + HOLD_LONGEST)
+    if one.pending and (one.pending.lines, one.pending.until) == (tuple(held), micros(until)):
         return []
     oldest = turn.at - FORGET_EVERY
     is_due = instant(ledger.forgotten_before) <= oldest - FORGET_EVERY
@@ -60,7 +73,7 @@ def hold(ledger: Ledger, command: Hold, turn: Turn) -> Sequence[Event]:
             generation=command.generation,
             slots=tuple(_booked(line) for line in held),
             skipped=skipped,
-            until=command.until,
+            until=until,
             reply_to=command.reply_to,
             forget_before=oldest if is_due else None,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +13,10 @@ from actors.book import Book, Entry, change
 from messages.envelope import Address, micros
 from messages.states import State
 
+HOLD_LONGEST = timedelta(days=30)
+"""How long a hold lasts at most, whatever is asked for: then what is wanted is held again, or it is free."""
+WORKFLOWS_MAX = 1_000
+"""Of how many workflows of one peer a book keeps slots, and of how many of a node what they gave up."""
 BUSY = frozenset({State.SCHEDULED, State.STARTED})
 """The states in which a slot takes units; what has ended early is free for others."""
 GONE = frozenset({State.CANCELLED, State.FORGOTTEN})
@@ -55,6 +59,13 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     ended: int = 0
     """The latest plan that was given up: it cannot be held again."""
     reply_to: Address | None = None
+    is_idle: bool = False
+    """Whether it had nothing already when the book was cleared of the past."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no slots, and none that could come back."""
+        return not self.lines and self.pending is None and not self.replaced
 
     @property
     def key(self) -> str:
@@ -115,23 +126,43 @@ def started(one: Requester, replaced: Collection[str] = ()) -> list[Entry]:
 
 
 def forget(ledger: Ledger, before: datetime) -> Ledger:
-    """Drop what ended before an instant, of everybody."""
+    """Drop what ended before an instant, of everybody, and whoever had nothing the last time either."""
     at = micros(before)
     gone = [
         entry for one in ledger.requesters.values() for entry in entries(one.key, _past(one.lines, at), False)
     ]
-    past = {name: one for name, one in ledger.requesters.items() if _past((*one.lines, *one.replaced), at)}
-    kept = {
-        name: replace(one, lines=_later(one.lines, at), replaced=_later(one.replaced, at))
-        for name, one in past.items()
-    }
+    after = [_without_past(one, at) for one in ledger.requesters.values() if not one.is_idle]
     return replace(
         ledger,
-        requesters=ledger.requesters | kept,
+        requesters={one.key: one for one in after},
         book=change(ledger.book, gone, ()),
-        slots=ledger.slots - sum(len(past[name].lines) - len(one.lines) for name, one in kept.items()),
+        slots=sum(_count(one) for one in after),
         forgotten_before=at,
     )
+
+
+def _without_past(one: Requester, at: int) -> Requester:
+    if _past((*one.lines, *one.replaced), at):
+        one = replace(one, lines=_later(one.lines, at), replaced=_later(one.replaced, at))
+    return replace(one, is_idle=True) if one.is_empty else one
+
+
+def thin(ledger: Ledger, node: str) -> Ledger:
+    """Forget what the workflows of a node gave up that have nothing now, when there are too many of its."""
+    ours = [one for one in ledger.requesters.values() if one.node == node]
+    empty = {one.key for one in ours if one.is_empty} if len(ours) > WORKFLOWS_MAX else ()
+    if not empty:
+        return ledger
+    kept = {name: one for name, one in ledger.requesters.items() if name not in empty}
+    return replace(ledger, requesters=kept)
+
+
+def has_room_for(ledger: Ledger, one: Requester) -> bool:
+    """Say whether a peer may have slots for this workflow beside those that it has some for."""
+    if not one.is_empty:
+        return True
+    others = (other for other in ledger.requesters.values() if other.node == one.node)
+    return sum(not other.is_empty for other in others) < WORKFLOWS_MAX
 
 
 def _past(lines: Iterable[Line], at: int) -> tuple[Line, ...]:
@@ -144,6 +175,7 @@ def _later(lines: Iterable[Line], at: int) -> tuple[Line, ...]:
 
 def put(ledger: Ledger, after: Requester) -> Ledger:
     """Return the ledger with this in place of what the workflow had."""
+    after = replace(after, is_idle=False) if after.is_idle else after
     before = requester(ledger, after.node, after.workflow)
     had, has = Counter(_taken(before)), Counter(_taken(after))
     holds = ledger.holds

@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from actors.book import Span
-from actors.ledger import GONE, Ledger, Line, Pending, Requester, forget, is_released, put, requester
+from actors.ledger import GONE, Ledger, Line, Pending, Requester, forget, is_released, put, requester, thin
 from messages import booking
 from messages.booking import (
     Aborted,
@@ -81,7 +81,8 @@ def _hold(ledger: Ledger, event: Held) -> Ledger:
     lines = _lines(event.slots, event.generation, State.DRAFT)
     pending = Pending(event.generation, micros(event.until), lines)
     after = replace(before, pending=pending, latest=event.generation, reply_to=event.reply_to)
-    return put(ledger, after)
+    is_new = before.key not in ledger.requesters
+    return thin(put(ledger, after), event.node) if is_new else put(ledger, after)
 
 
 def _lines(slots: Iterable[booking.BookedSlot], generation: int, state: State) -> tuple[Line, ...]:

@@ -84,7 +84,7 @@ class Hold(base.Command, tag="booking.hold", kw_only=True):
     generation: Generation
     slots: Annotated[tuple[Slot, ...], msgspec.Meta(min_length=1, max_length=500)]
     until: Instant
-    """When the hold expires."""
+    """When the hold expires; the owner may hold for less long: a confirmation after that is ``expired``."""
     on_conflict: Literal["refuse", "skip"] = "refuse"
     """When some slots cannot be had: hold none, or hold the others."""
     reply_to: Address | None = None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from actors import ledger
 from actors.actor import Rejected, Turn
 from actors.booking import ACTOR
 from actors.booking_replies import TAKEN
@@ -482,6 +483,53 @@ def test_what_is_past_leaves_the_book_at_a_later_hold() -> None:
 
     assert states(after) == {"other.1.x": "draft"}
     assert after.state.slots == 1
+
+
+def test_a_hold_ends_after_a_month_at_most() -> None:
+    result = EMPTY.when(hold(slot("e1", 1), until=NOON + timedelta(days=4000)), **LAB)
+
+    assert ACTOR.alarms(result.state) == {"expire": NOON + ledger.HOLD_LONGEST}
+    Given(ACTOR, result.state, "hpc").when(
+        hold(slot("e1", 1), until=NOON + timedelta(days=5000)), **LAB
+    ).then_nothing()
+
+
+def test_a_peer_has_slots_for_so_many_workflows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "WORKFLOWS_MAX", 2)
+    full = said(BOOKED, hold(slot("x", 6), workflow="second"))
+    third = hold(slot("y", 8), workflow="third")
+
+    full.when(third, **LAB).then_rejected("too_many")
+
+    assert full.when(hold(slot("e1", 1), generation=2), **LAB).refusal is None
+    assert full.when(third, sender="peer/centre").refusal is None
+    assert full.when(third, sender="actor").refusal is None
+    assert said(full, release()).when(third, **LAB).refusal is None
+
+
+def test_who_has_had_nothing_for_days_is_remembered_no_longer() -> None:
+    left = said(BOOKED, release())
+    seen = []
+    for days in (0, 2, 4):
+        at = NOON + timedelta(days)
+        other = hold(slot("x", 200 + days), workflow=f"other-{days}", until=at + timedelta(days=9))
+        left = said(left, other, at=at)
+        seen.append("lab/forecast" in left.state.requesters)
+
+    assert seen == [True, True, False]
+    assert len(left.state.requesters) == 3
+
+
+def test_of_many_who_have_nothing_none_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "WORKFLOWS_MAX", 2)
+    book = said(EMPTY, hold(slot("x", 6), workflow="kept"))
+
+    for number in range(6):
+        name = f"wf-{number}"
+        book = said(book, hold(slot("e1", 1), workflow=name), abort(workflow=name))
+
+    assert "lab/kept" in book.state.requesters
+    assert len(book.state.requesters) == 2
 
 
 def test_the_listing_shows_how_full_it_is() -> None:

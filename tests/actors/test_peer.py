@@ -98,6 +98,7 @@ PAUSED = do(PARTNER, peer.Pause())
 BLOCKED = do(PARTNER, peer.Block(reason="rude"))
 REMOVED = do(PARTNER, peer.Remove())
 ASK = peer.Ask(question="q-1", kind="booking", id="hpc", query="freebusy")
+ANSWER = peer.Answer(question="q-1", reply=msgspec.Raw(b"[1]"))
 
 TABLE: list[tuple[Command, tuple[str, str, str, str, str]]] = [
     # what becomes of it when the peer is unknown, partner, paused, blocked, removed
@@ -447,11 +448,35 @@ def test_a_question_goes_to_a_worker_at_the_peer_and_its_answer_comes_back() -> 
     assert (say.body.to, say.body.verb) == (To(kind="peer", id="centre"), "ask")
     assert effects(PARTNER, gateway("ask", ASK)) == [Task("answer", peer.AnswerTask(peer="lab", ask=ASK))]
 
-    answer = peer.Answer(question="q-1", reply=msgspec.Raw(b"[1]"))
+    answer = gateway("answer", ANSWER)
+    asked = do(PARTNER, ASK)
 
-    assert peer_events.Answered(question="q-1", reply=msgspec.Raw(b"[1]")) in ACTOR.decide(
-        PARTNER, gateway("answer", answer), turn()
+    told = peer_events.Answered(question="q-1", reply=msgspec.Raw(b"[1]"))
+    assert told in ACTOR.decide(asked, answer, turn())
+
+
+def test_what_answers_nothing_that_was_asked_is_evidence_and_not_kept() -> None:
+    first, second = (
+        heard(number, to=To(kind="peer", id="lab"), verb="answer", body=msgspec.Raw(encode(ANSWER)))
+        for number in (1, 2)
     )
+    asked = do(PARTNER, ASK, first)
+
+    unasked, twice = refused(PARTNER, first), refused(asked, second)
+
+    assert (unasked.code, unasked.is_next) == ("not_asked", True)
+    assert (twice.code, twice.is_next) == ("not_asked", True)
+    assert do(PARTNER, first).theirs.received == 1
+
+
+def test_of_the_questions_that_are_open_the_last_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channel, "ASKED_MAX", 2)
+
+    state = do(PARTNER, *(replace(ASK, question=f"q-{number}") for number in range(5)))
+
+    assert state.asked == ("q-3", "q-4")
 
 
 def test_the_backlog_says_since_when_the_oldest_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,8 @@ async def test_the_deadline_refuses_a_plan_that_an_owner_does_not_answer(
 ) -> None:
     near, far, id = await offer(centre, lab), await offer(observatory, lab), fresh("wf")
     await centre.done("peer", "lab", "pause")
-    impatient = nightly(deadline="PT0.5S")
+    # the centre must hear of it before its hold would have ended, which is twice as long
+    impatient = nightly(deadline="PT2S")
 
     await lab.done(
         "workflow", id, "save", **workflow(id, f"centre/{near}", f"observatory/{far}", schedule=impatient)

@@ -211,6 +211,15 @@ async def test_a_question_through_us_to_a_third_is_not_passed_on(scene: Scene) -
     assert msgspec.json.decode(answer.body)["message"]["body"]["reply"]["status"] == "rejected"
 
 
+async def test_an_answer_to_no_question_is_refused_and_its_content_not_kept(scene: Scene) -> None:
+    question = fresh("question")
+
+    await scene.forger.say("peer.mallory.answer", {"question": question, "reply": {"free": []}})
+
+    await scene.victim.event("peer.refused", "mallory", code="not_asked")
+    assert not any(question.encode() in one.body for one in scene.victim.heard)
+
+
 async def test_after_all_that_it_is_still_heard(scene: Scene) -> None:
     id = fresh("own")
 
