@@ -10,12 +10,11 @@ from actors.phased import phased
 from actors.table import Job, Plan, Say, Table
 from messages.base import Name, Token
 from messages.ephemeral import Fields
-from messages.tiers import GlobalPath
+from messages.tiers import Author, GlobalPath
 
 REGISTRY_REFUSED, REPO_REFUSED, FILES_FAILED = 106, 107, 108
 VERSION_MAX = 2**53
 
-Author = Annotated[str, msgspec.Meta(pattern=r"^[^<>\x00-\x1f]{1,200}$(?!\n)")]
 Version = Annotated[int, msgspec.Meta(ge=0, le=VERSION_MAX)]
 
 ARGUMENTS: Fields = {
