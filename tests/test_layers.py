@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 MAY_IMPORT = {
     "messages": {"msgspec"},
-    "actors": {"messages", "msgspec", "cronsim", "dateutil"},
+    "actors": {"messages", "msgspec", "cronsim", "dateutil", "jsonschema", "referencing", "yaml"},
     "store": {"messages", "msgspec", "aiosqlite"},
     "bus": {"messages", "msgspec", "nats", "nkeys", "nacl"},
     "node": {"messages", "actors", "store", "bus", "msgspec"},

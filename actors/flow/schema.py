@@ -1,0 +1,32 @@
+"""Whether data are as a JSON Schema wants them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+SCHEMAS = 256
+"""How many are kept read."""
+
+
+def mismatch(schema: Any, data: Any) -> str:
+    """Return where and why data do not fit, or nothing."""
+    if schema is None:
+        return ""
+    try:
+        error = best_match(_validator(msgspec.json.encode(schema)).iter_errors(data))
+    except Unresolvable as unknown:
+        return f"the schema points to {unknown.ref}, which is not in it"
+    return "" if error is None else f"{error.json_path}: {error.message}"
+
+
+@lru_cache(maxsize=SCHEMAS)
+def _validator(schema: bytes) -> Draft202012Validator:
+    nothing: Registry[Any] = Registry()  # or it would be fetched from wherever the schema says
+    return Draft202012Validator(msgspec.json.decode(schema), registry=nothing)

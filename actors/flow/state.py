@@ -1,0 +1,118 @@
+"""How far a run is: its frames, one for each task that is under way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from actors.flow.program import Program, Task, read
+from messages.run import Problem, Status
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One task under way, or one list of tasks."""
+
+    id: int
+    pointer: str
+    parent: int = 0
+    """The frame that waits for this one; 0: the run itself."""
+    raw: Any = None
+    """What came in, before ``input.from``."""
+    input: Any = None
+    is_started: bool = False
+    started_at: datetime | None = None
+    deadline: datetime | None = None
+    variables: dict[str, Any] = {}
+    """What it adds to the names that expressions in it and below may use."""
+    values: dict[str, Any] = {}
+    """What its expressions have come to."""
+    asks: int = 0
+    """How many times values were asked for; an answer to an older question is not heard."""
+    is_asking: bool = False
+    calls: int = 0
+    is_calling: bool = False
+    is_listening: bool = False
+    heard: tuple[dict[str, Any], ...] = ()
+    due: datetime | None = None
+    is_woken: bool = False
+    children: tuple[int, ...] = ()
+    index: int = -1
+    """The round of a loop, the place in a list, the attempt of a try."""
+    place: int = 0
+    """Of a list: which task is next. Of others: how many children were entered."""
+    last: Any = None
+    """The output of the child that ended last."""
+    outputs: dict[int, Any] = {}
+    """The outputs of the branches of a fork, by their places."""
+    problem: Problem | None = None
+    """How a child has failed, until it is dealt with."""
+    caught: Problem | None = None
+    has_result: bool = False
+    result: Any = None
+    """What came out, before ``output.as``."""
+    then: str = ""
+    """Where to go on, when that was decided with the result."""
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it waits for somebody outside, or an instant."""
+        return self.is_asking or self.is_calling or self.is_listening or self.due is not None
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A run; without a definition it was never begun."""
+
+    status: Status = "pending"
+    definition: str = ""
+    """The JSON of the definition."""
+    workflow: str = ""
+    workflow_version: int = 0
+    input: Any = None
+    context: Any = None
+    trigger: str = ""
+    parent: str = ""
+    execution: str = ""
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+    frames: dict[int, Frame] = {}
+    frames_made: int = 0
+    actions: int = 0
+    """How many tasks have started."""
+    rounds: int = 0
+    """How many rounds loops have made."""
+    log_bytes: int = 0
+    is_paused: bool = False
+    reason: str = ""
+    output: Any = None
+    problem: Problem | None = None
+
+    @property
+    def program(self) -> Program:
+        """The definition, read."""
+        return read(self.definition)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in ("success", "failure", "cancelled")
+
+    def task(self, frame: Frame) -> Task:
+        """Return the task of a frame."""
+        return self.program[frame.pointer]
+
+    def variables(self, frame: Frame) -> dict[str, Any]:
+        """Return the names that frames from the outermost to this one have added."""
+        if frame.parent == 0:
+            return dict(frame.variables)
+        return {**self.variables(self.frames[frame.parent]), **frame.variables}
+
+    def depth(self, frame: Frame) -> int:
+        """Return how many frames stand above this one."""
+        return 0 if frame.parent == 0 else 1 + self.depth(self.frames[frame.parent])
+
+    def below(self, frame: Frame) -> list[Frame]:
+        """Return all frames below one, the deepest first."""
+        children = [self.frames[id] for id in frame.children if id in self.frames]
+        return [found for child in children for found in (*self.below(child), child)]
