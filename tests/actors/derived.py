@@ -120,11 +120,12 @@ def _is_recorded(case: Case, cell: Record, before: Given, result: Result) -> Non
 
 def _for_the_index(table: Table, cell: Record) -> list[Message]:
     commit = workflow_index.Commit(workflow=ID)
-    return {
+    words: dict[str, list[Message]] = {
         "started": [workflow_index.Begin(workflow=ID, workflow_kind=table.kind)],
         "completed": [commit],
         DELETED: [commit, workflow_index.Delete(workflow=ID)],
-    }.get(cell.fact.name, [])
+    }
+    return words.get(cell.fact.name, [])
 
 
 def _has_its_alarms(table: Table, one: Given) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors import freeze_repo, unfreeze_repo
@@ -12,6 +13,7 @@ from actors.phased import ATTEMPTS_MAX
 from messages import workflow_index
 from messages.base import tag
 from messages.ephemeral import Advance
+from messages.tiers import ErrorMessage
 from tests.actors.spec_tables import UNFREEZE_REPO, Wanted, cells
 from tests.actors.workflows import LATE, Workflow
 from tests.spec import NOON, given
@@ -261,3 +263,14 @@ def test_nothing_can_be_said_to_one_that_is_deleted(one: Workflow) -> None:
     for verb in ("init", "begin_files", "abort", "end", "abort_expired"):
         deleted.when(one.says(verb)).then_rejected("deleted")
     deleted.when(one.says("delete")).then_nothing()
+
+
+@BOTH
+@pytest.mark.parametrize("verb", ["abort", "abort_files"])
+def test_a_reason_is_no_longer_than_what_a_repository_keeps(one: Workflow, verb: str) -> None:
+    kept = msgspec.convert("x" * 150, ErrorMessage)
+    struct = type(one.says(verb))
+
+    assert msgspec.convert({"code": 1, "message": kept}, struct) == one.says(verb, code=1, message=kept)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"code": 1, "message": kept + "x"}, struct)

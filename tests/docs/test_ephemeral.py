@@ -70,6 +70,19 @@ def test_what_is_left_behind_goes_a_week_after_the_files_were_archived() -> None
     assert "clean" not in archive.actor.alarms(archived.after(ring).state)
 
 
+def test_each_phase_counts_its_own_attempts() -> None:
+    archive = example("archive_repo")
+    phase = archive.come_to("files")
+    for _ in range(4):
+        phase = phase.after(archive.says("retry_files"))
+
+    phase = phase.after(archive.says("commit_files")).after(archive.says("begin_garbage"))
+
+    phase.when(archive.says("retry_garbage")).then(
+        archive.event("garbage_retried", attempt=1, message=archive.bodies["retry_garbage"]["message"])
+    )
+
+
 def test_a_person_decides_on_candidates_alone_and_lists_are_bounded() -> None:
     split = example("split_root")
     looking = split.come_to("analysis")

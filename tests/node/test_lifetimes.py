@@ -36,16 +36,13 @@ FAILS = {
 }
 """How each is completed, here in failure: it is short, and its life is the same."""
 TOLD = ("get", "status", "history", "wait")
-LENGTHS = {
-    "index loses nothing": frozenset[str](),
-    "the end is never heard": frozenset({"end"}),
-}
+LOST: dict[str, frozenset[str]] = {"all is heard": frozenset(), "the end is lost": frozenset({"end"})}
 
 
-@pytest.fixture(params=LENGTHS.values(), ids=LENGTHS)
+@pytest.fixture(params=list(LOST))
 async def node(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Node]:
     async with virtual(tmp_path, ACTORS, NOON) as node:
-        node.loses = request.param
+        node.loses = LOST[request.param]
         yield node
 
 

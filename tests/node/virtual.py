@@ -58,7 +58,8 @@ class Node:
 
     async def ring(self, at: datetime) -> list[str]:
         """Set the clock, deliver what is due, and return who was rung, as ``kind.id name``."""
-        self.now, rung = at, []
+        self.now = at
+        rung: list[str] = []
         for _ in range(ROUNDS_MAX):
             alarms = await due(self._store, micros(at))
             if not alarms:
