@@ -119,7 +119,7 @@ def _compared(sign: str, left: Any, right: Any) -> Any:
     kinds = _rank(left), _rank(right)
     if None in kinds:
         return MISS
-    if kinds[0] != kinds[1]:
+    if kinds[0] != kinds[1] or left is None or isinstance(left, bool):
         return _SIGNS[sign](*kinds)
     return MISS if isinstance(left, dict | list) else _SIGNS[sign](left, right)
 
