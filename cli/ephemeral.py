@@ -24,6 +24,7 @@ from messages.base import Message
 BEGIN = "init"
 """What ``begin`` says."""
 RESULT = "result"
+PARTS_MAX = 10_000
 GIVEN_UP: dict[str, Any] = {"code": 1, "message": "given up by the operator"}
 """What a failure is that an operator tells and says no more of."""
 ASK_SECONDS_MAX = 60.0
@@ -58,9 +59,10 @@ def noun(actor: Actor[Any, Any, Any], table: Table) -> typer.Typer:
     _add_begin(group, kind, commands[BEGIN])
     _add_get(group, kind, gathered.layout(table), RESULT in actor.questions)
     _add_wait(group, kind)
-    for query, question in actor.questions.items():
-        if query != "wait":
-            kinds.add_question(group, kind, query, question, gathered.layout(table))
+    if RESULT in actor.questions:
+        _add_result(group, kind, gathered.layout(table))
+    for query in actor.questions.keys() - {"wait", RESULT}:
+        kinds.add_question(group, kind, query, actor.questions[query])
     for row in table.rows:
         fails = {"code", "message"} <= set(row.takes)
         kinds.add_command(
@@ -89,7 +91,7 @@ def _add_begin(group: typer.Typer, kind: str, command: type[Message]) -> None:
         async with session.node() as node:
             body = await filling.filled(node, command, body, given)
             check(body, command)
-            to = _own(node, kind, id)
+            to = own(node, (kind, id, BEGIN))
             if not given["id"]:
                 show.say(f"its id is {id}")
             outcome = await node.call(to, body, message=given["message"], expect=expect)
@@ -97,14 +99,16 @@ def _add_begin(group: typer.Typer, kind: str, command: type[Message]) -> None:
                 return report(session, f"{dashed(kind)} {id}", outcome)
             if not session.is_json:
                 report(session, f"{dashed(kind)} {id}", outcome)
-            return await _wait(session, node, (kind, id), given["seconds"])
+            return await wait_for(session, node, (kind, id), given["seconds"])
 
 
-def _own(node: Client, kind: str, id: str) -> tuple[str, str, str]:
-    _, own, owner = node.entity(kind, id)
+def own(node: Client, to: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return where a command goes that only our own node takes; raises Mistake for another's."""
+    kind, id, name = to
+    _, ours, owner = node.entity(kind, id)
     if owner:
-        raise Mistake(f"a {dashed(kind)} is begun at its own node, not at {owner} from here")
-    return kind, own, BEGIN
+        raise Mistake(f"it belongs to {owner}: only {owner} can {name} it")
+    return kind, ours, name
 
 
 def _add_get(group: typer.Typer, kind: str, layout: kinds.Layout, has_result: bool) -> None:
@@ -115,8 +119,30 @@ def _add_get(group: typer.Typer, kind: str, layout: kinds.Layout, has_result: bo
         async with session.node() as node:
             found = await node.ask(kind, "get", {"id": id})
             if has_result and found["is_final"] and not found["code"]:
-                found |= await node.ask(kind, RESULT, {"id": id})
+                found |= await whole_result(node, kind, id)
         session.show(found, lambda: layout(found))
+
+
+def _add_result(group: typer.Typer, kind: str, layout: kinds.Layout) -> None:
+    @verb(group, RESULT, example(kind, RESULT), help="Show what came of it; refused before that is whole.")
+    async def result(session: Session, id: Id) -> None:
+        async with session.node() as node:
+            found = await whole_result(node, kind, id)
+        session.show(found, lambda: layout(found))
+
+
+async def whole_result(node: Client, kind: str, id: str) -> dict[str, Any]:
+    """Return all parts of a result as one."""
+    whole: dict[str, Any] = {}
+    after: int | None = 0
+    for _ in range(PARTS_MAX):
+        part = await node.ask(kind, RESULT, {"id": id, "after": after})
+        after = part.pop("next", None)
+        more = {name: whole.get(name, {}) | value for name, value in part.items() if isinstance(value, dict)}
+        whole = part | more
+        if after is None:
+            break
+    return whole
 
 
 def _add_wait(group: typer.Typer, kind: str) -> None:
@@ -125,10 +151,11 @@ def _add_wait(group: typer.Typer, kind: str) -> None:
     @verb(group, "wait", example(kind, "wait"), help=help)
     async def wait(session: Session, id: Id, *, seconds: Seconds = 0.0) -> int | None:
         async with session.node() as node:
-            return await _wait(session, node, (kind, id), seconds)
+            return await wait_for(session, node, (kind, id), seconds)
 
 
-async def _wait(session: Session, node: Client, what: tuple[str, str], seconds: float) -> int | None:
+async def wait_for(session: Session, node: Client, what: tuple[str, str], seconds: float) -> int | None:
+    """Wait for the outcome of a workflow, show it, and return the exit code."""
     kind, id = what
     told = await ended(node, what, min(ASK_SECONDS_MAX, session.seconds * ASK_SHARE), seconds)
     name = f"{dashed(kind)} {id}"
@@ -144,13 +171,15 @@ async def ended(node: Client, what: tuple[str, str], each_seconds: float, second
     kind, id = what
     now = asyncio.get_running_loop().time
     until = now() + seconds if seconds else None
-    told: dict[str, Any] = {"is_final": False}
+    told = await node.ask(kind, "status", {"id": id})
+    if not told["is_final"]:
+        show.say(f"{dashed(kind)} {id} is {told['state']}; waiting")
     with suppress(TimeoutError):
         async with asyncio.timeout_at(None if until is None else until + LATE_SECONDS):
             while not told["is_final"] and (until is None or until > now()):
                 left = each_seconds if until is None else min(each_seconds, until - now())
                 told = await _ask(node, kind, {"id": id, "timeout": left})
-    return told if "state" in told else await node.ask(kind, "status", {"id": id})
+    return told
 
 
 async def _ask(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]:

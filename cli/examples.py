@@ -19,6 +19,7 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("resource", ""): "hpc",
     ("resource", "save"): "covey resource save hpc --name 'Cluster A' --type compute --capacity 2 --public",
     ("resource", "list"): "covey resource list --where type=compute --where owner=centre",
+    ("resource", "thaw"): "covey resource thaw grib --for 600",
     ("workflow", ""): "forecast",
     ("workflow", "save"): "covey workflow save forecast -f forecast.yaml --expect 3",
     ("workflow", "fork"): "covey workflow fork lab/forecast --into mine --name 'My forecast'",

@@ -79,7 +79,7 @@ def add(group: typer.Typer, kind: str) -> None:
             following = Following(node, (kind, id), Part(after, count), _put(session))
             with suppress(TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(seconds or None):
-                    await following.run()
+                    await following.run(lambda: show.say(f"following {dashed(kind)} {id}"))
 
 
 async def _tell(session: Session, node: Client, what: tuple[str, str], part: Part) -> None:
@@ -123,14 +123,14 @@ class Following:
         self._is_over = False
         self._is_begun = False
 
-    async def run(self) -> None:
+    async def run(self, on_begun: Callable[[], None] = lambda: None) -> None:
         """Listen first, then read, so that nothing falls between; returns when nothing more can come."""
         kind, id, _ = self._node.entity(*self._what)
         events = await self._node.bus.subscribe(subjects.event(self._node.node, kind, id, "*"))
         self._node.bus.on_reconnect = self._lost
         await self._read()  # a node that does not answer now is told of
         self._is_begun = True
-        show.say(f"following {'/'.join(self._what)} behind version {self._seen}")
+        on_begun()
         try:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(self._listen(events))
@@ -139,6 +139,10 @@ class Following:
                 listening.cancel()
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
+
+    def end(self) -> None:
+        """Show nothing more; for whoever has seen what they waited for."""
+        self._is_over = True
 
     def _lost(self) -> None:
         """Look again: while the connection was away, events were told that nobody kept for us."""

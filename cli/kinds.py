@@ -29,6 +29,8 @@ ON_COPIES = {"save": "propose", "fork": "fork"}
 SAVE = "save"
 NOT_SHOWN = frozenset({"workflow_index"})
 """Kinds that people reach by another noun; these can be typed all the same."""
+ELSEWHERE = frozenset({("resource", "thaw")})
+"""Verbs that are more than one command."""
 DIGITS_MAX = 15
 """How long a version may be."""
 WORKERS_SAY = frozenset(
@@ -82,9 +84,10 @@ def add_noun(app: typer.Typer, group: typer.Typer, kind: str) -> None:
 def noun(actor: Actor[Any, Any, Any]) -> typer.Typer:
     """Make the verbs of one kind."""
     group = nouns(about(actor.kind), example(actor.kind, "list"))
-    for command in public_commands(actor).values():
-        add_command(group, actor.kind, command, is_hidden=verb_of(command) in WORKERS_SAY)
-    add_get(group, actor)
+    for name, command in public_commands(actor).items():
+        if (actor.kind, name) not in ELSEWHERE:
+            add_command(group, actor.kind, command, is_hidden=name in WORKERS_SAY)
+    _add_get(group, actor)
     follow.add(group, actor.kind)
     listing.add(group, actor.kind, example(actor.kind, "list"))
     for query, question in actor.questions.items():
@@ -171,8 +174,7 @@ def _proposal(name: str, body: dict[str, Any], generation: int | None) -> dict[s
     return {"body": body, **seen}
 
 
-def add_get(group: typer.Typer, actor: Actor[Any, Any, Any], lay_out: Layout = show.fields) -> None:
-    """Register ``get``."""
+def _add_get(group: typer.Typer, actor: Actor[Any, Any, Any]) -> None:
     kind, save = actor.kind, public_commands(actor).get("save")
 
     async def get(session: Session, *, id: str, yaml: bool = False) -> None:
@@ -181,7 +183,7 @@ def add_get(group: typer.Typer, actor: Actor[Any, Any, Any], lay_out: Layout = s
         if yaml and save is not None:
             kept = ("kind", "id", *save.__struct_encode_fields__)
             found = {name: value for name, value in found.items() if name in kept}
-        session.show(found, lambda: lay_out(found))
+        session.show(found, lambda: show.fields(found))
 
     parameters = [option("id", Id, inspect.Parameter.empty)]
     if save is not None:
@@ -189,9 +191,7 @@ def add_get(group: typer.Typer, actor: Actor[Any, Any, Any], lay_out: Layout = s
     verb(group, "get", example(kind, "get"), help=f"Show one {dashed(kind)}.", parameters=parameters)(get)
 
 
-def add_question(
-    group: typer.Typer, kind: str, query: str, question: Question[Any], lay_out: Layout | None = None
-) -> None:
+def add_question(group: typer.Typer, kind: str, query: str, question: Question[Any]) -> None:
     """Register a question."""
     parameters = [
         option("id", Id, inspect.Parameter.empty),
@@ -210,10 +210,10 @@ def add_question(
         check(body, question.query)
         async with session.node() as node:
             found = await node.ask(kind, query, {"id": given["id"], **body})
-        session.show(found, lambda: (lay_out or answer)(found))
+        session.show(found, lambda: _answer(found))
 
 
-def answer(found: Mapping[str, Any]) -> RenderableType:
+def _answer(found: Mapping[str, Any]) -> RenderableType:
     """Lay out an answer: lists of things as tables."""
     rows = {name: value for name, value in found.items() if value and isinstance(value, list)}
     tables = [part for name, value in rows.items() for part in (name, show.table(tuple(value[0]), value))]

@@ -18,6 +18,7 @@ from cli import (
     peers,
     schema,
     show,
+    thaw,
     trace,
     up,
     watch,
@@ -47,6 +48,7 @@ def application() -> typer.Typer:
     dlq.add(app)
     groups = kinds.add(app)
     peers.add(groups["peer"])
+    thaw.add(groups["resource"])
     ephemeral.add(app)
     workflows.add(app)
     worker.add(app)

@@ -161,6 +161,8 @@ def test_waiting_goes_on_while_the_node_is_restarted(tmp_path: Path) -> None:
         words = ("--registry-id", "r", "--global-root", "/r", "--host", "h", "--host-root", "/s")
         node.done("du-root", "begin", "again", *words)
         waiting = start("du-root", "wait", "again", COVEY_DATA=str(node.data))
+        assert waiting.stderr is not None
+        assert "waiting" in waiting.stderr.readline()
         node.process.kill()
         node.process.wait()
     with waiting, up(tmp_path / "lab", "lab") as node:
