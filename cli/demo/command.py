@@ -7,6 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,28 +16,45 @@ import typer
 from rich.console import Console
 
 from cli import show
-from cli.demo.stage import Unexpected, stage
-from cli.demo.story import ACTS, Story, examples
+from cli.demo.freeze import play as play_freeze
+from cli.demo.plan import play as play_plan
+from cli.demo.program import Unexpected
 from cli.errors import DONE, FAILED, Failed
 from cli.session import Json
 
-NAMES = ("observatory", "laboratory", "centre")
 COLUMNS = 110
 
+
+class Act(StrEnum):
+    """What can be played."""
+
+    PLAN = "plan"
+    FREEZE = "freeze"
+
+
+ACTS = {Act.PLAN: play_plan, Act.FREEZE: play_freeze}
+
+Acts = Annotated[
+    list[Act], typer.Option("--act", envvar="COVEY_DEMO_ACT", help="Which act; may be repeated. Else all.")
+]
 Keep = Annotated[bool, typer.Option("--keep", envvar="COVEY_KEEP", help="Keep the data and logs.")]
 
 
 def add(app: typer.Typer) -> None:
     """Register ``demo``."""
 
-    @app.command(epilog="Example: covey demo --keep")
-    def demo(keep: Keep = False, json: Json = False) -> None:
-        """Play the main job with three real nodes on this machine, and check every step."""
+    @app.command(epilog="Example: covey demo --act freeze --keep")
+    def demo(
+        act: Acts = [],  # noqa: B006  # typer takes no tuple
+        keep: Keep = False,
+        json: Json = False,
+    ) -> None:
+        """Play the main jobs with real nodes and workers on this machine, and check every step."""
         directory = Path(tempfile.mkdtemp(prefix="covey-demo-"))
         stream = sys.stderr if json else sys.stdout
         console = Console(file=stream, highlight=False, width=None if stream.isatty() else COLUMNS)
         checks: list[str] = []
-        code = asyncio.run(play(directory, console, checks))
+        code = asyncio.run(play(directory, console, checks, list(dict.fromkeys(act or ACTS))))
         if json:
             show.put_json({"status": "done" if code == DONE else "failed", "checks": checks})
         if keep or code != DONE:
@@ -45,15 +64,15 @@ def add(app: typer.Typer) -> None:
         raise typer.Exit(code)
 
 
-async def play(directory: Path, console: Console, checks: list[str]) -> int:
-    """Play all acts in a directory, note what was checked, and return the exit code."""
+async def play(directory: Path, console: Console, checks: list[str], acts: Sequence[Act]) -> int:
+    """Play some acts, each in a directory of its own, note what was checked, and return the exit code."""
     began = time.monotonic()
     try:
-        console.print("Starting three nodes, each a process with a NATS server of its own …")
-        async with stage(directory, *NAMES) as (observatory, laboratory, centre):
-            story = Story(observatory, laboratory, centre, examples(), console, checks)
-            for act in ACTS:
-                await act(story)
+        for number, act in enumerate(acts):
+            if number:
+                console.print()
+            (directory / act).mkdir()
+            await ACTS[act](directory / act, console, checks)
     except (Unexpected, Failed) as error:
         console.print(f"[red]✗[/] {error}")
         return FAILED

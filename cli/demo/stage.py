@@ -1,10 +1,8 @@
-"""The stage: three nodes, each a process with its own NATS server and its own data."""
+"""The stage: nodes, each a process with its own NATS server and its own data, and who operates them."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,15 +11,10 @@ from typing import Any
 
 from bus.client import Heard
 from cli.client import Client, connected
+from cli.demo.program import Program, Unexpected
 from messages import subjects
 
-START_SECONDS = 30.0
-STOP_SECONDS = 12.0
 WAIT_SECONDS = 30.0
-
-
-class Unexpected(Exception):
-    """The demo saw something else than it should."""
 
 
 @dataclass
@@ -30,51 +23,32 @@ class Player:
 
     name: str
     data: Path
-    process: asyncio.subprocess.Process | None = None
+    words: tuple[str, ...] = ()
+    """What else the node is started with."""
     client: Client | None = None
     events: AsyncIterator[Heard] | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
+    def __post_init__(self) -> None:
+        words = ("up", "--node", self.name, "--data", str(self.data), *self.words)
+        self.node = Program(self.name, words, self.data.parent / f"{self.name}.log")
+
     async def start(self) -> None:
         """Start the node and connect to it; the data stay from one start to the next."""
-        command = (sys.executable, "-c", "from cli.main import main; main()")
-        log = (self.data.parent / f"{self.name}.log").open("ab")
-        with log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(*command, "up", "--node", self.name, "--data", str(self.data)),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-        assert self.process.stdout is not None
-        async with asyncio.timeout(START_SECONDS):
-            line = await self.process.stdout.readline()
-        if b"ready" not in line:
-            raise Unexpected(f"{self.name} did not start; see {self.data.parent / f'{self.name}.log'}")
-        await self._connect()
-
-    async def _connect(self) -> None:
+        await self.node.start()
         self._stack = AsyncExitStack()
         self.client = await self._stack.enter_async_context(connected(self.data, WAIT_SECONDS))
         self.events = await self.client.bus.subscribe(subjects.every(self.name, "evt"))
 
     async def kill(self) -> None:
         """Kill the node as a power cut would."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        await self.node.kill()
         await self._stack.aclose()
 
     async def stop(self) -> None:
         """Stop the node and wait for it."""
         await self._stack.aclose()
-        if self.process is None or self.process.returncode is not None:
-            return
-        self.process.terminate()
-        try:
-            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+        await self.node.stop()
 
     async def ask(self, kind: str, query: str, **body: Any) -> dict[str, Any]:
         """Ask the node a question."""
@@ -105,9 +79,9 @@ class Player:
 
 
 @asynccontextmanager
-async def stage(directory: Path, *names: str) -> AsyncIterator[list[Player]]:
+async def stage(directory: Path, *names: str, words: tuple[str, ...] = ()) -> AsyncIterator[list[Player]]:
     """Start a node for each name, side by side; stop them all at the end."""
-    players = [Player(name, directory / name) for name in names]
+    players = [Player(name, directory / name, words) for name in names]
     try:
         await asyncio.gather(*(player.start() for player in players))
         yield players
