@@ -20,6 +20,7 @@ from actors import (
     workspace,
 )
 from actors.actor import Actor
+from actors.flow import actor as run
 from actors.table import Table
 
 TABLES: tuple[Table, ...] = (du_root.TABLE, unfreeze_repo.TABLE, freeze_repo.TABLE, ping_registry.TABLE)
@@ -41,4 +42,5 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     unfreeze_repo.ACTOR,
     freeze_repo.ACTOR,
     ping_registry.ACTOR,
+    run.ACTOR,
 )

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import graph, schedule, sharing
+from actors import graph, schedule, sharing, versions
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
 from actors.sharing import Shares
+from actors.versions import Version
 from messages.copies import copy_id
 from messages.workflow import Definition, Graph, Save
 from messages.workflow_events import Saved
@@ -35,6 +36,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     shares: Shares = msgspec.field(default_factory=dict)
     plans: Plans = Plans()
     forks: tuple[str, ...] = ()
+    versions: tuple[Version, ...] = ()
+    """The definitions it has had, the latest last."""
 
 
 def needs(save: Save, turn: Turn) -> Sequence[Need]:
@@ -82,19 +85,28 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     definition, note = _in_time(state, asked, turn)
     if definition == state.definition:
         return None
+    versions.check(definition.definition)
     check_name(save.name, turn.me.id, turn)
+    return resaved(state, definition, turn, note)
+
+
+def resaved(state: State, definition: Definition, turn: Turn, note: str = "") -> Saved:
+    """Return what makes this the definition, which is known to be as the rules say."""
     demands = _demands(state, definition, turn)
     before = state.definition
     return take(
         Saved,
         definition,
         generation=state.generation + 1,
-        workspace=state.workspace or _workspace(save.name, turn),
+        workspace=state.workspace or _workspace(definition.name, turn),
         demands=demands,
         is_followed=before is None
         or (before.name, before.resources) != (definition.name, definition.resources),
         is_planned_anew=before is None or _cause(before, state.demands) != _cause(definition, demands),
         note=note,
+        workflow_version=versions.number(state.versions, definition.definition),
+        author=turn.sender,
+        at=turn.at,
     )
 
 
@@ -117,7 +129,8 @@ def _cause(definition: Definition, demands: dict[str, int]) -> tuple[Any, ...]:
     """Return what the plan depends on; nothing, when it has none."""
     if not definition.schedule_active:
         return ()
-    return (definition.schedule, demands, definition.on_conflict, definition.on_cancelled)
+    starts_itself = definition.definition is not None
+    return (definition.schedule, demands, definition.on_conflict, definition.on_cancelled, starts_itself)
 
 
 def check_name(name: str, id: str, turn: Turn) -> None:
@@ -195,6 +208,7 @@ def view(state: State) -> dict[str, Any] | None:
     return {
         **msgspec.to_builtins(state.definition),
         "generation": state.generation,
+        "workflow_version": state.versions[-1].number if state.versions else 0,
         "workspace": state.workspace,
         "shared": list(sharing.inside(state.shares)),
         "plan": state.plans.status,

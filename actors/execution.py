@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
 from actors.fields import take
 from actors.graph import booking_of
-from actors.run import State, alarms, evolve, summary, view
+from actors.run import START, State, alarms, evolve, summary, view
 from messages import states
 from messages.base import Alarm
 from messages.booking import Mark
@@ -39,8 +39,9 @@ from messages.execution import (
     Succeed,
     Succeeded,
 )
+from messages.run import Cancel as CancelRun
 from messages.states import ENDED, WAITING
-from messages.workflow import ExecutionChanged
+from messages.workflow import ExecutionChanged, Launch
 
 QUEUE = "execution"
 """Where those who run executions take their work."""
@@ -63,8 +64,17 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case SlotCancelled():
             return _lose(state, command, turn)
         case Alarm():
-            return [Forgotten(at=turn.at)] if alarms(state).get(command.name) == command.due else []
+            return _ring(state, command, turn)
     assert_never(command)
+
+
+def _ring(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
+    if state.plan is None or alarms(state).get(command.name) != command.due:
+        return []
+    if command.name != START:
+        return [Forgotten(at=turn.at)]
+    # a node that was away may be too late for the slot
+    return [Started(at=turn.at)] if turn.at < state.plan.end else []
 
 
 def _run(state: State, command: Start | Succeed | Fail | Cancel, turn: Turn) -> Sequence[Event]:
@@ -145,9 +155,10 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     """Have it run, and tell the owners of its slots and the workflow how it goes."""
     match event:
         case Started():
-            return [_task(state, turn), *_mark(state, turn, state.bookings), *_tell(state, turn)]
+            return [_begin(state, turn), *_mark(state, turn, state.bookings), *_tell(state, turn)]
         case Succeeded() | Failed() | Cancelled() | Forgotten():
-            return [*_mark(state, turn, state.bookings), *_tell(state, turn)]
+            cancel = _cancel(state, turn) if isinstance(event, Cancelled) else []
+            return [*cancel, *_mark(state, turn, state.bookings), *_tell(state, turn)]
         case Kept():
             return _mark(state, turn, event.bookings)
         case Drafted() | Scheduled() | SlotLost() | Delayed() | Removed():
@@ -155,8 +166,12 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     assert_never(event)
 
 
-def _task(state: State, turn: Turn) -> Task:
+def _begin(state: State, turn: Turn) -> Effect:
+    """Have its workflow run what it defines, or those outside who run such executions."""
     assert state.plan is not None
+    if state.plan.starts_itself:
+        launch = Launch(run=turn.me.id, execution=turn.me.id, trigger="schedule")
+        return Order(Address("workflow", state.plan.workflow), launch)
     run = Run(
         execution=turn.me.id,
         workflow=state.plan.workflow,
@@ -167,6 +182,11 @@ def _task(state: State, turn: Turn) -> Task:
         key=f"{turn.me.id}.{state.generation}",
     )
     return Task(QUEUE, run)
+
+
+def _cancel(state: State, turn: Turn) -> list[Order]:
+    has_run = state.plan is not None and state.plan.starts_itself and state.started_at is not None
+    return [Order(Address("run", turn.me.id), CancelRun(reason=state.reason))] if has_run else []
 
 
 def _mark(state: State, turn: Turn, bookings: Sequence[Booked]) -> list[Order]:

@@ -152,6 +152,7 @@ def _planned(command: type[Plan] | type[Schedule], plan: Planned, slot: Slot, tu
             for resource, units in sorted(plan.demands.items())
         ),
         on_cancelled=plan.on_cancelled,
+        starts_itself=plan.starts_itself,
     )
 
 

@@ -109,6 +109,7 @@ def _planned(plans: Plans, wish: Wish, at: datetime, asked: Asked) -> list[Event
         overtaken=before.generation if before else 0,
         removed=tuple(sorted(plans.drafts - ids(asked.slots))),
         aborted=tuple(sorted(set(before.demands) - set(demands))) if before else (),
+        starts_itself=wish.definition.definition is not None,
     )
     return [planned] if demands else [planned, _scheduled(plans, planned)]
 

@@ -29,6 +29,9 @@ from messages.execution import (
     Succeeded,
 )
 
+START = "start"
+"""The alarm of an execution that starts by itself."""
+
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What the next decision depends on; without a plan it was never planned, or was removed."""
@@ -124,9 +127,12 @@ def _booked(state: states.State) -> states.State:
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to forget what has not started in time; what lacks a slot has as long as it was to take."""
+    """Want to start at the time, and to forget what has not started when that has passed."""
     latest = None if state.plan is None else _latest(state.plan, state.state)
-    return {} if latest is None else {"forget": latest}
+    if state.plan is None or latest is None:
+        return {}
+    starts = state.plan.starts_itself and state.state == states.State.SCHEDULED
+    return {"forget": latest} | ({START: state.plan.start} if starts else {})
 
 
 def _latest(plan: Planned, state: states.State) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, assert_never, get_args
 
 from msgspec.structs import replace
 
-from actors import defining, orders, planning, plans, sharing
+from actors import defining, launching, orders, planning, plans, sharing, versions
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
 from actors.defining import State, alarms, copies, owned_by, summary, view
 from actors.fields import take
@@ -22,18 +22,32 @@ from messages.workflow import (
     ExecutionChanged,
     Fork,
     Join,
+    Launch,
     Leave,
     Propose,
     Replan,
+    RollBack,
     Save,
     WorkspaceTaken,
 )
-from messages.workflow_events import Announced, Deleted, Forked, Joined, Left, Saved, WorkspaceChanged
+from messages.workflow_events import (
+    Announced,
+    Deleted,
+    Forked,
+    Joined,
+    Launched,
+    Left,
+    Saved,
+    WorkspaceChanged,
+)
 from messages.workspace import Follow, Unfollow
 
 Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | WorkspaceTaken | Alarm
-Command: TypeAlias = Save | Delete | Replan | Fork | Propose | Join | Leave | Announce | Heard
-Event: TypeAlias = Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event
+Run: TypeAlias = Launch | RollBack
+Command: TypeAlias = Save | Delete | Replan | Fork | Run | Propose | Join | Leave | Announce | Heard
+Event: TypeAlias = (
+    Saved | Deleted | WorkspaceChanged | Forked | Launched | Joined | Left | Announced | plans.Event
+)
 
 
 def needs(command: Command, turn: Turn) -> Sequence[Need]:
@@ -60,6 +74,8 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             return _ask_again(state, turn)
         case Fork():
             return _fork(state, command, turn)
+        case Launch() | RollBack():
+            return _run(state, command, turn)
         case Propose():
             return _propose(state, command, turn)
         case Join() | Leave() | Announce():
@@ -90,6 +106,24 @@ def _hear(state: State, command: Heard, turn: Turn) -> Sequence[Event]:
 def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     saved = defining.saved(state, command, turn)
     return [] if saved is None else [saved, *_replan(state, saved, turn)]
+
+
+def _run(state: State, command: Run, turn: Turn) -> Sequence[Event]:
+    if isinstance(command, Launch):
+        return [launching.launch(state, command, turn)]
+    return _roll_back(state, command, turn)
+
+
+def _roll_back(state: State, command: RollBack, turn: Turn) -> Sequence[Event]:
+    """Save the definition of an earlier version again; all else stays as it is."""
+    if state.definition is None:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    version = versions.find(state.versions, command.version)
+    changed = replace(state.definition, definition=version.definition)
+    if changed == state.definition:
+        return []
+    saved = defining.resaved(state, changed, turn)
+    return [saved, *_replan(state, saved, turn)]
 
 
 def _replan(state: State, saved: Saved, turn: Turn) -> Sequence[Event]:
@@ -192,6 +226,7 @@ def evolve(state: State, event: Event) -> State:
                 revision=revision,
                 workspace=event.workspace,
                 demands=event.demands,
+                versions=versions.after(state.versions, event),
             )
         case Deleted():
             shares = sharing.emptied(state.shares)
@@ -204,7 +239,7 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, forks=(*state.forks, event.into))
         case WorkspaceChanged():
             return replace(state, workspace=event.workspace)
-        case Announced():
+        case Announced() | Launched():
             return state
         case _:
             return replace(state, plans=plans.evolve(state.plans, event))
@@ -231,6 +266,8 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return _follow(state, turn)
         case Forked():
             return _forked(state, event)
+        case Launched():
+            return launching.begin(state, event, turn)
         case _:
             return orders.react(state.plans, event, turn)
 
@@ -264,17 +301,32 @@ def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
             return [Order(Address("shared_workspace", command.shared_workspace), refused)]
         case Propose():
             return sharing.refusal(command.reply_to, command.generation, no, turn.peer)
+        case Launch():
+            return launching.refused(command, no)
     return []
 
 
 ACTOR: Actor[State, Any, Any] = Actor(
     kind="workflow",
     commands=(
-        *(Save, Delete, Replan, Fork, Propose, Join, Leave, Announce, ExecutionChanged, WorkspaceTaken),
+        *(
+            Save,
+            Delete,
+            Replan,
+            Fork,
+            Launch,
+            RollBack,
+            Propose,
+            Join,
+            Leave,
+            Announce,
+            ExecutionChanged,
+            WorkspaceTaken,
+        ),
         *(Held, HoldRefused, Confirmed, Expired, Aborted, SlotsCancelled),
     ),
     events=(
-        *(Saved, Deleted, WorkspaceChanged, Forked, Joined, Left, Announced),
+        *(Saved, Deleted, WorkspaceChanged, Forked, Launched, Joined, Left, Announced),
         *get_args(plans.Event),
     ),
     initial=State(),
@@ -286,6 +338,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     alarms=alarms,
     summary=summary,
     view=view,
+    questions=launching.QUESTIONS,
     copies=copies,
     internal=frozenset(
         {

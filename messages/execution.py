@@ -42,6 +42,8 @@ class Planned(base.Value, frozen=True, kw_only=True):
     """How long after ``start`` it is forgotten when it has not started; when it is delayed, after ``end``."""
     bookings: tuple[Booked, ...] = ()
     on_cancelled: OnCancelled = "delay"
+    starts_itself: bool = False
+    """Whether it starts at its time, as the workflow says what is to be run."""
 
 
 class Start(base.Command, tag="execution.start"):

@@ -19,6 +19,8 @@ from messages.workspace import Resources
 
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 OnConflict = Literal["refuse", "skip"]
+Trigger = Literal["manual", "schedule", "http", "event", "workflow"]
+"""What begins a run."""
 
 
 class Item(base.Value, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class Definition(base.Value, frozen=True, kw_only=True):
     """When one slot is taken: refuse the whole plan, or skip that execution."""
     on_cancelled: OnCancelled = "delay"
     """When an owner takes a slot back: the execution is delayed, or has failed."""
+    definition: dict[str, Any] | None = None
+    """What it runs: a document of the Open Workflow Specification, DSL 1.0.3. Without one, others run it."""
 
 
 class Save(Definition, base.Command, tag="workflow.save"):
@@ -95,6 +99,42 @@ class Propose(base.Command, tag="workflow.propose"):
     """The fields of ``save``."""
     reply_to: Address
     """The copy that is told of a refusal."""
+
+
+class Launch(base.Command, tag="workflow.launch"):
+    """Begin a run of the present version of its definition."""
+
+    input: Any = None
+    run: Token | None = None
+    """The id of the run; left out: a new one."""
+    trigger: Trigger = "manual"
+    execution: str = ""
+    """The planned execution that it is the run of (said by the workflow itself)."""
+    parent: str = ""
+    """The run that waits for it, and its task there (said by that run)."""
+
+
+class RollBack(base.Command, tag="workflow.roll_back"):
+    """Make the definition of an earlier version the next one."""
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Versions(base.Value, frozen=True, kw_only=True):
+    """Ask which versions are kept."""
+
+
+class VersionOf(base.Value, frozen=True, kw_only=True):
+    """Ask for the definition of a version."""
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Difference(base.Value, frozen=True, kw_only=True):
+    """Ask what has changed from one version to another."""
+
+    old: Annotated[int, msgspec.Meta(ge=1)]
+    new: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class WorkspaceTaken(base.Command, tag="workflow.workspace_taken"):

@@ -48,6 +48,11 @@ class Saved(Definition, base.Event, tag="workflow.saved", forbid_unknown_fields=
     """Whether when, where or on what it runs has changed."""
     note: str = ""
     """What was done differently from what was asked, and why."""
+    workflow_version: int = 0
+    """Counts what it has run: a save that changes the definition makes the next version."""
+    author: str = ""
+    """Who saved it: ``operator`` or ``peer/<name>``."""
+    at: datetime | None = None
 
 
 class Planned(base.Event, tag="workflow.planned"):
@@ -77,6 +82,8 @@ class Planned(base.Event, tag="workflow.planned"):
     """Drafts of that plan which this one has not."""
     aborted: tuple[str, ...] = ()
     """Resources of that plan which this one does not ask for."""
+    starts_itself: bool = False
+    """Whether its executions start at their times."""
 
 
 class Deferred(base.Event, tag="workflow.deferred"):
@@ -177,6 +184,17 @@ class WorkspaceChanged(base.Event, tag="workflow.workspace_changed"):
     """The workspace was taken; this one is made."""
 
     workspace: str
+
+
+class Launched(base.Event, tag="workflow.launched"):
+    """A run of the present version is begun."""
+
+    run: str
+    workflow_version: int
+    trigger: str
+    input: Any = None
+    execution: str = ""
+    parent: str = ""
 
 
 class Forked(base.Event, tag="workflow.forked"):

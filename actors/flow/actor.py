@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
-from actors.actor import Actor, Effect, Order, Summary, Task, Turn
+from actors.actor import Actor, Effect, Order, Rejected, Summary, Task, Turn
 from actors.flow import simple
 from actors.flow.decide import DEADLINE, DUE, decide
 from actors.flow.evolve import evolve
@@ -16,11 +16,12 @@ from actors.flow.moment import Moment
 from actors.flow.reading import Reader
 from actors.flow.state import Frame, State
 from actors.flow.step import expressions
-from messages import run
+from messages import execution, run, workflow
 from messages.envelope import Address, derive
 from messages.run import Event
 
 EXPRESSIONS = "expressions"
+REASON_CHARACTERS = 2_000
 
 
 def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
@@ -32,6 +33,10 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return _call(state, event, turn)
         case run.Paced():
             return [Order(turn.me, run.Go())]
+        case run.TaskCancelled() if "workflow" in state.program[event.pointer].body.get("run", {}):
+            return [
+                Order(Address("run", child(turn.me.id, event.frame)), run.Cancel(reason="given up above"))
+            ]
         case run.Succeeded() | run.Failed() | run.Cancelled():
             return _tell(state, event)
     return []
@@ -54,6 +59,8 @@ def _call(state: State, event: run.Called, turn: Turn) -> list[Effect]:
         return []
     task = state.task(frame)
     now = Moment(state, frame, task, Reader(state, frame, task), turn.at, 0.0)
+    if event.kind == "workflow":
+        return [_launch(simple.arguments(now), frame, turn)]
     work = run.Call(
         run=turn.me.id,
         frame=frame.id,
@@ -68,6 +75,22 @@ def _call(state: State, event: run.Called, turn: Turn) -> list[Effect]:
     return [Task(f"call-{event.kind}", work)]
 
 
+def _launch(arguments: Mapping[str, Any], frame: Frame, turn: Turn) -> Order:
+    """Have another workflow run, and be told its output."""
+    launch = workflow.Launch(
+        run=child(turn.me.id, frame.id),
+        input=arguments.get("input"),
+        trigger="workflow",
+        parent=f"{turn.me.id}.{frame.id}.{frame.calls}",
+    )
+    return Order(Address("workflow", str(arguments["name"])), launch)
+
+
+def child(me: str, frame: int) -> str:
+    """Return the id of the run that a task of a run waits for."""
+    return derive(me, f"child/{frame}")
+
+
 def _deadline(state: State, frame: Frame | None) -> datetime | None:
     """Return the earliest deadline of a frame and those above it."""
     found: list[datetime] = []
@@ -78,6 +101,27 @@ def _deadline(state: State, frame: Frame | None) -> datetime | None:
 
 
 def _tell(state: State, event: run.Succeeded | run.Failed | run.Cancelled) -> list[Effect]:
+    return [*_tell_execution(state, event), *_tell_parent(state, event)]
+
+
+def _tell_execution(state: State, event: run.Succeeded | run.Failed | run.Cancelled) -> list[Effect]:
+    if not state.execution:
+        return []
+    to = Address("execution", state.execution)
+    match event:
+        case run.Succeeded():
+            output = event.output if isinstance(event.output, dict) else {"output": event.output}
+            return [Order(to, execution.Succeed(result=output))]
+        case run.Failed():
+            problem = event.problem
+            reason = f"{problem.title or problem.type} at {problem.instance or '/'}: {problem.detail}"
+            return [Order(to, execution.Fail(reason=reason[:REASON_CHARACTERS]))]
+        case run.Cancelled():
+            return [Order(to, execution.Cancel(reason=event.reason))]
+    assert_never(event)
+
+
+def _tell_parent(state: State, event: run.Succeeded | run.Failed | run.Cancelled) -> list[Effect]:
     if not state.parent:
         return []
     above, frame, call = state.parent.split(".")
@@ -90,6 +134,15 @@ def _tell(state: State, event: run.Succeeded | run.Failed | run.Cancelled) -> li
 
 def _given_up(event: run.Cancelled) -> run.Problem:
     return run.Problem(type="cancelled", status=499, title="Cancelled", detail=event.reason)
+
+
+def answer(command: Any, no: Rejected, _turn: Turn) -> Sequence[Effect]:
+    """Tell who waits for a run that it is not begun."""
+    if not isinstance(command, run.Begin) or not command.parent:
+        return []
+    above, frame, call = command.parent.split(".")
+    problem = run.Problem(type=no.code, status=409, title="The workflow was not run", detail=no.detail)
+    return [Order(Address("run", above), run.Faulted(frame=int(frame), call=int(call), problem=problem))]
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
@@ -162,6 +215,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     decide=decide,
     evolve=evolve,
     react=react,
+    answer=answer,
     alarms=alarms,
     summary=summary,
     view=view,

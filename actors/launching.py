@@ -1,0 +1,86 @@
+"""How a workflow begins its runs, and what may be asked of its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from actors import versions
+from actors.actor import Effect, Order, Question, Rejected, Turn
+from actors.defining import State
+from messages import run, workflow
+from messages.envelope import Address, derive
+from messages.execution import Fail
+from messages.workflow import Launch
+from messages.workflow_events import Launched
+
+ID_CHARACTERS = 32
+
+
+def launch(state: State, command: Launch, turn: Turn) -> Launched:
+    """Begin a run of the present version; raises Rejected when there is nothing to run, or it may not."""
+    definition = state.definition
+    if definition is None:
+        raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    if not definition.active:
+        raise Rejected("inactive", f"{turn.me.id} is not active; save it with active: true")
+    if definition.definition is None:
+        raise Rejected("no_definition", f"{turn.me.id} does not say what to run; save it with a definition")
+    if (command.execution or command.parent) and not turn.is_internal:
+        raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
+    return Launched(
+        run=command.run or derive(turn.message, "run")[:ID_CHARACTERS],
+        workflow_version=state.versions[-1].number,
+        trigger=command.trigger,
+        input=command.input,
+        execution=command.execution,
+        parent=command.parent,
+    )
+
+
+def begin(state: State, event: Launched, turn: Turn) -> Sequence[Effect]:
+    """Have the run begin; it keeps the definition that the workflow has now."""
+    if state.definition is None or state.definition.definition is None:
+        return []
+    command = run.Begin(
+        workflow=turn.me.id,
+        definition=state.definition.definition,
+        workflow_version=event.workflow_version,
+        input=event.input,
+        trigger=event.trigger,
+        execution=event.execution,
+        parent=event.parent,
+    )
+    return [Order(Address("run", event.run), command)]
+
+
+def refused(command: Launch, no: Rejected) -> Sequence[Effect]:
+    """Tell the execution or the run that waits for it that there is no run."""
+    effects: list[Effect] = []
+    if command.execution:
+        fail = Fail(reason=f"{no.code}: {no.detail}")
+        effects.append(Order(Address("execution", command.execution), fail))
+    if command.parent:
+        above, frame, call = command.parent.split(".")
+        problem = run.Problem(type=no.code, status=409, title="The workflow was not run", detail=no.detail)
+        told = run.Faulted(frame=int(frame), call=int(call), problem=problem)
+        effects.append(Order(Address("run", above), told))
+    return effects
+
+
+def _versions(state: State, _asked: workflow.Versions, _turn: Turn) -> dict[str, Any]:
+    told = [{"number": one.number, "at": one.at, "author": one.author} for one in state.versions]
+    return {"current": state.versions[-1].number if state.versions else 0, "versions": told}
+
+
+def _version(state: State, asked: workflow.VersionOf, _turn: Turn) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(versions.find(state.versions, asked.number))
+    return found
+
+
+QUESTIONS: Mapping[str, Question[State]] = {
+    "versions": Question(query=workflow.Versions, answer=_versions),
+    "version": Question(query=workflow.VersionOf, answer=_version),
+}
