@@ -140,6 +140,10 @@ class Bus:
             reply = await self._client.request(subject, body, timeout=timeout, headers=headers or None)
         except nats.errors.NoRespondersError as error:
             raise ConnectionError(f"nobody listens on {subject}") from error
+        except TimeoutError:
+            raise
+        except nats.errors.Error as error:
+            raise ConnectionError(f"{subject} cannot be said now: {error}") from error
         if reply.headers and "Nats-Service-Error" in reply.headers:
             raise RuntimeError(f"{subject} failed: {reply.headers['Nats-Service-Error']}")
         return reply.data
@@ -220,14 +224,14 @@ class Bus:
         if self._client.is_connected:
             for service in self._services:
                 await service.stop()
-            with suppress(nats.errors.Error):
+            with suppress(nats.errors.Error, OSError):
                 await self._client.drain()
         await self.close()
 
     async def close(self) -> None:
         """End the connection at once; may be called twice."""
         await self._crew.close()
-        with suppress(nats.errors.Error):
+        with suppress(nats.errors.Error, OSError):  # the server may be gone
             await self._client.close()
         self._closed.set()
 

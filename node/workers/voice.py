@@ -13,8 +13,9 @@ from bus.client import Bus
 from messages import subjects
 from messages.envelope import ACTOR, Address, Envelope, Outcome
 
-ANSWER_SECONDS = 5.0
-"""How long one answer is waited for; then the same is said again, with the same id."""
+ANSWER_SECONDS_FIRST = 1.0
+"""How long the first answer is waited for; then the same is said again, with the same id."""
+ANSWER_SECONDS_MAX = 10.0
 AGAIN_SECONDS_FIRST = 0.05
 AGAIN_SECONDS_MAX = 1.0
 LOG_EVERY = 30
@@ -55,7 +56,8 @@ class BusVoice:
         delay, attempt = AGAIN_SECONDS_FIRST, 0
         while True:  # as long as we live: what we have done must not be lost because the node was away
             try:
-                return await self._bus.request(subject, body, headers, ANSWER_SECONDS)
+                seconds = min(ANSWER_SECONDS_FIRST * (attempt + 1), ANSWER_SECONDS_MAX)
+                return await self._bus.request(subject, body, headers, seconds)
             except (OSError, RuntimeError) as error:
                 if attempt % LOG_EVERY == 0:
                     _LOG.warning("no answer on %s, so it is said again: %s", subject, error or "too late")

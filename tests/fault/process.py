@@ -18,6 +18,8 @@ from node.fault import VARIABLE
 NODE = "acme"
 SECONDS = 20.0
 """How long anything here may take: less than the broker waits before it delivers a message again."""
+START_SECONDS = 60.0
+"""How long a process may take to be ready on a machine that is busy."""
 AGAIN_SECONDS = 0.02
 """How long a client waits before it publishes again what was not acknowledged."""
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()")
@@ -68,7 +70,7 @@ class CoveyProcess:
                 cwd=Path(__file__).parents[2],
             )
         assert self._process.stdout is not None
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(START_SECONDS):
             is_ready = bool(await self._process.stdout.readline())
         assert is_ready or die_at, self.errors
         return is_ready
@@ -88,6 +90,12 @@ class CoveyProcess:
         """End it at once, if it still runs."""
         if self._process is not None and self.is_alive:
             self._process.kill()
+
+    async def end(self) -> None:
+        """End it at once, and wait until it is gone."""
+        self.kill()
+        if self._process is not None:
+            await self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, such as SIGSTOP."""
@@ -122,7 +130,7 @@ async def node_process(directory: Path, *words: str) -> AsyncIterator[NodeProces
     try:
         yield node
     finally:
-        node.kill()
+        await node.end()
 
 
 async def publish(bus: Bus, messages: Sequence[Outbound]) -> None:

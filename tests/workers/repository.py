@@ -62,9 +62,9 @@ def files(directory: Path) -> Iterator[Files]:
         subprocess.run(("chmod", "-R", "u+w", home), check=False, capture_output=True)
 
 
-def commits(shadows: Path) -> list[str]:
+def commits(shadows: Path, repo: str = REPO) -> list[str]:
     """Return the first lines of the commits of the repository's shadow, the newest first."""
-    shadow = shadows / f"{REPO}.git"
+    shadow = shadows / f"{repo}.git"
     argv = ("git", "--git-dir", shadow, "log", "--format=%s", "refs/heads/main")
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
     told = subprocess.run(argv, check=True, capture_output=True, text=True, env=environment)
