@@ -250,6 +250,8 @@ class Actor(Generic[State, Command, Event]):
     """Name the instants at which the entity wants an ``alarm``; one that was delivered is not repeated."""
     summary: Callable[[State], Summary | None] = no_summary
     """Return what a listing shows; None = it stands in none (never written, or deleted)."""
+    filters: frozenset[str] = frozenset()
+    """The fields of its summary, which a listing can be asked by."""
     view: Callable[[State], Any] = lambda state: state
     """Return what ``get`` answers beside ``kind``, ``id`` and ``version``; None = not found."""
     questions: Mapping[str, Question[State]] = field(default_factory=dict)

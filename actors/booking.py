@@ -200,6 +200,7 @@ ACTOR: Actor[Ledger, Any, Any] = Actor(
     answer=answer,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"capacity", "slots"}),
     view=view,
     questions={"freebusy": Question(query=FreeBusy, answer=freebusy, peers_may_ask=True)},
     internal=frozenset({"open", "close"}),

@@ -250,6 +250,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     react=react,
     needs=needs,
     summary=summary,
+    filters=frozenset({"type", "attributes", "public", "repo", "generation", "can"}),
     view=view,
     internal=frozenset({"put", "drop", "propose_refused"}),
     peers_may=frozenset({"put", "drop", "propose_refused"}),

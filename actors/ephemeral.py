@@ -47,6 +47,7 @@ def actor(table: Table) -> Actor[State, Any, Any]:
         react=kit.react,
         alarms=kit.alarms,
         summary=shown.summary,
+        filters=frozenset({*table.arguments, "code"}),
         view=shown.view,
         tells=tells,
         questions=shown.questions(),

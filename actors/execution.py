@@ -232,6 +232,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     react=react,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"end", "generation"}),
     view=view,
     internal=frozenset({"plan", "schedule", "remove", "slot_cancelled"}),
 )

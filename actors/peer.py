@@ -264,6 +264,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     react=react,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"url", "unacknowledged"}),
     view=view,
     questions={"backlog": Question(query=Backlog, answer=_answer_backlog)},
     internal=frozenset({"meet", "connected", "send", "receive", "ask", "answer"}),

@@ -257,6 +257,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     needs=needs,
     points_at=points_at,
     summary=summary,
+    filters=frozenset({"roots", "repos"}),
     view=view,
     questions={"repo": Question(query=FindRepo, answer=_find)},
 )

@@ -156,6 +156,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     evolve=evolve,
     needs=needs,
     summary=summary,
+    filters=frozenset({*Place.__struct_fields__, *tiers.Held.__struct_fields__}),
     view=view,
     internal=frozenset({"init"}),
 )

@@ -203,6 +203,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     react=react,
     points_at=points_at,
     summary=summary,
+    filters=frozenset({"type", "attributes", "public", "repo"}),
     view=view,
     copies=copies,
     internal=frozenset({"announce"}),

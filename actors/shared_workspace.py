@@ -289,6 +289,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     react=react,
     needs=needs,
     summary=summary,
+    filters=frozenset({"peers", "workspaces", "workflows"}),
     view=view,
     copies=copies,
     internal=frozenset({"join_refused", "forget", "announce"}),

@@ -337,6 +337,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     needs=needs,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"active", "schedule_active", "environment", "workspace", "shared"}),
     view=view,
     questions=launching.QUESTIONS,
     copies=copies,

@@ -222,6 +222,7 @@ ACTOR: Actor[State, Command, Event] = Actor(
     needs=needs,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"active", "completed"}),
     view=view,
     internal=frozenset({"begin", "commit", "delete"}),
 )

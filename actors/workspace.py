@@ -231,6 +231,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     answer=answer,
     needs=needs,
     summary=summary,
+    filters=frozenset({"shared", "contextual"}),
     view=view,
     copies=copies,
     internal=frozenset({"propose", "follow", "unfollow", "join", "leave", "announce"}),

@@ -58,7 +58,10 @@ Seed = Annotated[
     Path | None, typer.Option("--nkey", envvar="COVEY_NKEY", help="The nkey seed file for --nats.")
 ]
 Authority = Annotated[
-    Path | None, typer.Option("--tls-ca", envvar="COVEY_TLS_CA", help="Who signed the certificate of --nats.")
+    Path | None,
+    typer.Option(
+        "--tls-ca", envvar="COVEY_TLS_CA", help="Who signed the certificate of --nats, and of peers' NATS."
+    ),
 ]
 NoWorkers = Annotated[
     bool,

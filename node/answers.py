@@ -142,7 +142,7 @@ class Answers:
         return heading | shown | heading  # what a peer put into a copy does not rename it
 
     async def _list(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
-        wanted = read_filter(kind, asked)
+        wanted = read_filter(self._actors[kind], asked)
         found, places = await listing(self._store, wanted)
         items = []
         for entity in found:

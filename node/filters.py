@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from actors.actor import Rejected
+from actors.actor import Actor, Rejected, no_copies
+from actors.copy import ACTOR as COPY
 from messages.envelope import micros
 from store.queries import COLUMNS, Filter
 
@@ -34,18 +35,21 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str = ""
 
 
-def read_filter(kind: str, asked: dict[str, Any]) -> Filter:
+def read_filter(actor: Actor[Any, Any, Any], asked: dict[str, Any]) -> Filter:
     """Return the filter that is asked for: the fields of Listing, and fields that are to be equal."""
+    kind = actor.kind
     names = set(Listing.__struct_encode_fields__)
     page = msgspec.convert({name: value for name, value in asked.items() if name in names}, Listing)
     aliases = ALIASES.get(kind, {})
     rest = {aliases.get(name, name): value for name, value in asked.items() if name not in names}
     columns: dict[str, str] = {name: str(rest.pop(name)) for name in COLUMNS if name in rest}
+    known = actor.filters | (COPY.filters if actor.copies is not no_copies else frozenset())
     order = page.order.removeprefix("-")
     if order not in ("id", "at", "name", "status", "version"):
         raise Rejected(
             "invalid_message", f"order is id, at, name, status or version, not {order}", at="/order"
         )
+    _check_names(rest, known, sorted({*COLUMNS, *aliases, *known}))
     _check_equals(page.labels, "/labels")
     _check_equals(rest, "")
     return Filter(
@@ -60,6 +64,13 @@ def read_filter(kind: str, asked: dict[str, Any]) -> Filter:
         limit=page.limit,
         after=_place(page.cursor),
     )
+
+
+def _check_names(asked: Mapping[str, Any], known: Set[str], told: Sequence[str]) -> None:
+    """Refuse what nothing of the kind can be listed by: the answer would be empty, whatever there is."""
+    for name in asked:
+        if name not in known:
+            raise Rejected("invalid_message", f"ask by {', '.join(told)}, not by {name}", at=f"/{name}")
 
 
 def _check_equals(asked: Mapping[str, Any], at: str) -> None:

@@ -26,18 +26,35 @@ class Settings:
     seed: Path | None = None
     """Or an nkey seed file."""
     ca: Path | None = None
-    """The certificate authority of that NATS."""
+    """The certificate authority of that NATS, and of those of peers."""
     has_worker: bool = True
     """Whether the node itself does the work of the queue ``registry``."""
 
     def check(self) -> None:
-        """Raise ValueError when a URL holds a password: peers and other programs are told these URLs."""
+        """Raise ValueError, naming the option, when what was set cannot be or would have no effect."""
         for name, url in (("--nats", self.nats), ("--advertise", self.advertise)):
+            # peers and other programs are told these URLs
             if urlsplit(url).username is not None:
                 raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
+        if self.nats and self.port:
+            raise ValueError("--port is of the node's own NATS; leave it out, or --nats")
+        for name, path in (("--creds", self.credentials), ("--nkey", self.seed)):
+            if path is not None and not self.nats:
+                raise ValueError(f"{name} is for a NATS of yours; give --nats too, or leave it out")
+            _check_file(name, path)
+        _check_file("--tls-ca", self.ca)
+        self.tls()
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how to check the server's certificate, if it has one."""
         if self.ca is None and not self.nats.startswith("tls:"):
             return None
-        return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+        try:
+            return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+        except OSError as error:
+            raise ValueError(f"--tls-ca {self.ca}: it holds no certificate ({error.strerror})") from error
+
+
+def _check_file(name: str, path: Path | None) -> None:
+    if path is not None and not path.is_file():
+        raise ValueError(f"{name} {path}: there is no such file")

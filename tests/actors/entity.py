@@ -87,6 +87,8 @@ class Entity:
         after = reduce(self.actor.evolve, [_stored(event) for event in events], self.state)
         effects = tuple(effect for event in events for effect in self.actor.react(after, event, turn))
         self.state = _stored_state(after)
+        if self.summary is not None:
+            assert self.summary.fields.keys() <= self.actor.filters
         if verb != "announce":
             assert self.again(command, sender) in ((), "state_conflict"), command
         return Said(events, effects)

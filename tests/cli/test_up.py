@@ -6,6 +6,8 @@ import socket
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from cli.up import QUIET_SECONDS, Repeated
 from tests.cli.running import Covey, start, up
 
@@ -64,6 +66,40 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     assert (process.returncode, out) == (2, "")
     assert told.splitlines()[-1].startswith("covey: the node cannot start: the NATS server")
     assert "Traceback" not in told
+
+
+AWAY = "nats://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--nats", AWAY, "--port", "4222"), "--port is of the node's own NATS"),
+        (("--creds", "{file}"), "--creds is for a NATS of yours"),
+        (("--nkey", "{file}"), "--nkey is for a NATS of yours"),
+        (
+            ("--nats", AWAY, "--creds", "{file}.no"),
+            "--creds {file}.no: there is no such file",
+        ),
+        (("--nats", AWAY, "--nkey", "{file}.no"), "--nkey {file}.no: there is no such file"),
+        (("--tls-ca", "{file}.no"), "--tls-ca {file}.no: there is no such file"),
+        (("--tls-ca", "{file}"), "--tls-ca {file}: it holds no certificate"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_a_mistake(
+    tmp_path: Path, given: tuple[str, ...], told: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("nothing")
+    words = [word.format(file=file) for word in given]
+
+    process = start("up", "--node", "lab", "--data", str(tmp_path / "data"), *words)
+    out, said = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (2, "")
+    assert said.splitlines()[-1].startswith(f"covey: the node cannot start: {told.format(file=file)}")
+    assert "Traceback" not in said
+    assert not (tmp_path / "data").exists()
 
 
 def test_data_of_a_newer_covey_is_left_alone(tmp_path: Path) -> None:

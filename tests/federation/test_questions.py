@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors import ACTORS
 from tests.federation.stage import at, executions, fresh, instant, nightly, planned, workflow
 from tests.nodes import Operator
 
@@ -121,6 +122,21 @@ async def test_executions_are_listed_by_workflow_state_and_time(acme: Operator) 
     assert [instant(one["start"]) for one in inside] == [at(2, hours=2.5), at(3, hours=2.5)]
     assert [one["id"] for one in running] == [first["id"]]
     assert all(one["start"].endswith("Z") for one in inside)
+
+
+@pytest.mark.parametrize("kind", [actor.kind for actor in ACTORS if actor.kind != "copy"])
+async def test_a_listing_by_a_field_that_is_not_there_is_refused_with_those_that_are(
+    acme: Operator, kind: str
+) -> None:
+    told = await acme.ask(kind, "list", bogus="x")
+
+    assert (told["status"], told["code"], told["at"]) == ("rejected", "invalid_message", "/bogus")
+    assert "status" in told["detail"]
+
+
+async def test_the_fields_of_copies_can_be_asked_for_too(acme: Operator) -> None:
+    assert await acme.items("workflow", can="read", generation=1, active=True) == []
+    assert "workflow" in (await acme.ask("execution", "list", bogus="x"))["detail"]
 
 
 WRONG_QUESTIONS: dict[str, dict[str, Any]] = {
