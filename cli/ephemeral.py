@@ -157,8 +157,9 @@ def _add_wait(group: typer.Typer, kind: str) -> None:
 async def wait_for(session: Session, node: Client, what: tuple[str, str], seconds: float) -> int | None:
     """Wait for the outcome of a workflow, show it, and return the exit code."""
     kind, id = what
-    told = await ended(node, what, min(ASK_SECONDS_MAX, session.seconds * ASK_SHARE), seconds)
     name = f"{dashed(kind)} {id}"
+    show.say(f"waiting for {name}")
+    told = await ended(node, what, min(ASK_SECONDS_MAX, session.seconds * ASK_SHARE), seconds)
     session.show({"kind": kind, "id": id, **told}, lambda: f"{name}: {_words(told)}")
     if not told["is_final"]:
         show.say(f"{name}: after {seconds:g} s it is {told['state']}; it goes on")
@@ -172,8 +173,6 @@ async def ended(node: Client, what: tuple[str, str], each_seconds: float, second
     now = asyncio.get_running_loop().time
     until = now() + seconds if seconds else None
     told = await node.ask(kind, "status", {"id": id})
-    if not told["is_final"]:
-        show.say(f"{dashed(kind)} {id} is {told['state']}; waiting")
     with suppress(TimeoutError):
         async with asyncio.timeout_at(None if until is None else until + LATE_SECONDS):
             while not told["is_final"] and (until is None or until > now()):
@@ -199,4 +198,7 @@ async def _ask(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]
 
 
 def _words(told: dict[str, Any]) -> str:
-    return show.clean(f"{told['state']}, code {told['code']}: {told.get('message') or told['status']}")
+    """Say how it has ended, or how far it is."""
+    if not told["is_final"]:
+        return show.clean(str(told["status"]))
+    return show.clean(f"failed, code {told['code']}: {told['message']}") if told["code"] else "done"

@@ -130,7 +130,8 @@ class Following:
         self._node.bus.on_reconnect = self._lost
         await self._read()  # a node that does not answer now is told of
         self._is_begun = True
-        on_begun()
+        if not self._is_over:
+            on_begun()
         try:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(self._listen(events))
@@ -243,7 +244,7 @@ def _put(session: Session) -> Put:
 def line(row: Row) -> str:
     """Return an event as one line."""
     body = row["body"]
-    if isinstance(body, dict):
-        body = {name: value for name, value in body.items() if name != "type" or value != row["type"]}
+    if isinstance(body, dict):  # what the line says already is left out
+        body = {name: value for name, value in body.items() if value != row.get(name)}
     text = msgspec.json.encode(body).decode() if body else ""
     return show.clean(f"{row['version']:>5}  {row.get('at', ''):<27}  {row['type']:<28}  {text}").rstrip()

@@ -20,6 +20,7 @@ BYTES = "usage"
 BAR_COLUMNS = 30
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 STEP = 1024
+TENTHS_BELOW = 10
 
 
 def layout(table: Table) -> Layout:
@@ -56,8 +57,8 @@ def usage(values: Mapping[str, int]) -> Drawn:
 
 
 def human(size: int) -> str:
-    """Return a number of bytes as people say it: three digits and a unit."""
+    """Return a number of bytes as people say it."""
     value, unit = float(size), 0
     while value >= STEP and unit < len(UNITS) - 1:
         value, unit = value / STEP, unit + 1
-    return f"{value:.1f} {UNITS[unit]}" if unit and value < 100 else f"{value:.0f} {UNITS[unit]}"
+    return f"{value:.1f} {UNITS[unit]}" if unit and value < TENTHS_BELOW else f"{value:.0f} {UNITS[unit]}"

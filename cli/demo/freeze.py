@@ -55,8 +55,9 @@ async def freeze(story: Depot) -> None:
     story.check(ended["code"] == 0, "it has ended well", ended)
     await _tier(story, "frozen")
     means = "the immutable attribute" if tree.is_immutable(story.repo) else "permission bits"
+    story.aside("files worker", f"it has locked them with {means}")
     count = story.writable()
-    story.check(count == 0, f"none of the {ALL:,} can be written, by {means}", count)
+    story.check(count == 0, f"none of the {ALL:,} can be written", count)
 
 
 async def look(story: Depot) -> None:
@@ -102,7 +103,7 @@ async def measure(story: Depot) -> None:
     result = await story.laboratory.ask("du_root", "result", id="du-1")
     story.show(gathered.usage(result["usage"]))
     used = tree.used(story.root)
-    story.check(result["usage"]["."] == used, f"it is what the disk says: {used:,} bytes", result)
+    story.check(result["usage"]["."] == used, "it is what the disk says", (result, used))
 
 
 async def crash(story: Depot) -> None:

@@ -35,14 +35,14 @@ NEEDS = "needs "
 
 _BLOCK = re.compile(r"(?:<!-- (?P<hint>[^>]*) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"(?:#|//) ([\w./-]+\.\w+)")
-_QUESTION = re.compile(r"^covey \w+ (list|get) ")
+_QUESTION = re.compile(r"^covey [\w-]+ (list|get|index|result) ")
 _VARYING = (
     (r"\b[0-9a-f]{32}\b", "ID"),
     (r"\bcovey1-\S+", "TOKEN"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "INSTANT"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"\bpid \d+", "PID"),
-    (r"\b\d+(\.\d+)? (ms|s|GiB)\b", "FIGURE"),
+    (r"\b\d+(\.\d+)? (ms|s|[KMG]iB)\b", "FIGURE"),
     (r"\b(page_count|Python|SQLite|schema|covey|nats-server) [\d.]+", r"\1 NUMBER"),
     (r"(?m)^(peer \w+: .* version) \d+", r"\1 NUMBER"),
     (r"(?m)^[ │├└─]+", ""),
