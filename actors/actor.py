@@ -196,6 +196,16 @@ def no_answer(_command: Any, _refusal: Rejected, _turn: Turn) -> Sequence[Effect
     return ()
 
 
+def tell_nothing(_state: Any, _command: Any, _turn: Turn) -> Mapping[str, Any]:
+    """Tell nothing."""
+    return {}
+
+
+def pass_nothing(_state: Any, _command: Any, _turn: Turn) -> Sequence[Effect]:
+    """Pass nothing on."""
+    return ()
+
+
 def no_alarms(_state: Any) -> Mapping[str, datetime]:
     """Want no alarm."""
     return {}
@@ -261,8 +271,10 @@ class Actor(Generic[State, Command, Event]):
     """The verbs that only actors of this node (and granted peers, through their gateway) may say."""
     peers_may: frozenset[str] = frozenset()
     """The verbs that a peer may say; the entity itself checks by ``turn.peer`` what it may touch."""
-    tells: Callable[[State], Mapping[str, Any]] = lambda _state: {}
+    tells: Callable[[State, Command, Turn], Mapping[str, Any]] = tell_nothing
     """Return what the outcome of a command tells that has changed nothing."""
+    passes: Callable[[State, Command, Turn], Sequence[Effect]] = pass_nothing
+    """Return what a command causes that has changed nothing here: it is only passed on."""
     family: str = ""
     """Kinds of one family share their ids: under an id that another of them has, all is ``wrong_kind``."""
     ids_return: bool = False

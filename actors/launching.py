@@ -14,13 +14,12 @@ from messages import run, workflow
 from messages.envelope import Address, derive
 from messages.execution import Fail
 from messages.workflow import Launch
-from messages.workflow_events import Launched
 
 ID_CHARACTERS = 32
 
 
-def launch(state: State, command: Launch, turn: Turn) -> Launched:
-    """Begin a run of the present version; raises Rejected when there is nothing to run, or it may not."""
+def check(state: State, command: Launch, turn: Turn) -> None:
+    """Raise Rejected when there is nothing to run, or it may not be run."""
     definition = state.definition
     if definition is None:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
@@ -30,30 +29,31 @@ def launch(state: State, command: Launch, turn: Turn) -> Launched:
         raise Rejected("no_definition", f"{turn.me.id} does not say what to run; save it with a definition")
     if (command.execution or command.parent) and not turn.is_internal:
         raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
-    return Launched(
-        run=command.run or derive(turn.message, "run")[:ID_CHARACTERS],
+
+
+def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
+    """Have a run begin; it keeps the definition that the workflow has now."""
+    if not isinstance(command, Launch) or state.definition is None or state.definition.definition is None:
+        return []
+    begin = run.Begin(
+        workflow=turn.me.id,
+        definition=state.definition.definition,
         workflow_version=state.versions[-1].number,
-        trigger=command.trigger,
         input=command.input,
+        trigger=command.trigger,
         execution=command.execution,
         parent=command.parent,
     )
+    return [Order(Address("run", _id(command, turn)), begin)]
 
 
-def begin(state: State, event: Launched, turn: Turn) -> Sequence[Effect]:
-    """Have the run begin; it keeps the definition that the workflow has now."""
-    if state.definition is None or state.definition.definition is None:
-        return []
-    command = run.Begin(
-        workflow=turn.me.id,
-        definition=state.definition.definition,
-        workflow_version=event.workflow_version,
-        input=event.input,
-        trigger=event.trigger,
-        execution=event.execution,
-        parent=event.parent,
-    )
-    return [Order(Address("run", event.run), command)]
+def tells(_state: State, command: Any, turn: Turn) -> Mapping[str, Any]:
+    """Tell the id of the run."""
+    return {"run": _id(command, turn)} if isinstance(command, Launch) else {}
+
+
+def _id(command: Launch, turn: Turn) -> str:
+    return command.run or derive(turn.message, "run")[:ID_CHARACTERS]
 
 
 def refused(command: Launch, no: Rejected) -> Sequence[Effect]:

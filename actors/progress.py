@@ -45,7 +45,7 @@ def is_over(state: State) -> bool:
     return state.state in FINAL
 
 
-def tells(state: State) -> dict[str, Any]:
+def tells(state: State, _command: Any, _turn: Any) -> dict[str, Any]:
     """Return what the outcome of a command that changed nothing tells: how it has ended."""
     return {"code": state.code, "message": state.message} if is_over(state) else {}
 

@@ -35,7 +35,6 @@ from messages.workflow_events import (
     Deleted,
     Forked,
     Joined,
-    Launched,
     Left,
     Saved,
     WorkspaceChanged,
@@ -45,9 +44,7 @@ from messages.workspace import Follow, Unfollow
 Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | WorkspaceTaken | Alarm
 Run: TypeAlias = Launch | RollBack
 Command: TypeAlias = Save | Delete | Replan | Fork | Run | Propose | Join | Leave | Announce | Heard
-Event: TypeAlias = (
-    Saved | Deleted | WorkspaceChanged | Forked | Launched | Joined | Left | Announced | plans.Event
-)
+Event: TypeAlias = Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event
 
 
 def needs(command: Command, turn: Turn) -> Sequence[Need]:
@@ -110,7 +107,8 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
 
 def _run(state: State, command: Run, turn: Turn) -> Sequence[Event]:
     if isinstance(command, Launch):
-        return [launching.launch(state, command, turn)]
+        launching.check(state, command, turn)
+        return []  # its run is another entity: nothing changes here, so that a save need not expect it
     return _roll_back(state, command, turn)
 
 
@@ -239,7 +237,7 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, forks=(*state.forks, event.into))
         case WorkspaceChanged():
             return replace(state, workspace=event.workspace)
-        case Announced() | Launched():
+        case Announced():
             return state
         case _:
             return replace(state, plans=plans.evolve(state.plans, event))
@@ -266,8 +264,6 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return _follow(state, turn)
         case Forked():
             return _forked(state, event)
-        case Launched():
-            return launching.begin(state, event, turn)
         case _:
             return orders.react(state.plans, event, turn)
 
@@ -326,13 +322,15 @@ ACTOR: Actor[State, Any, Any] = Actor(
         *(Held, HoldRefused, Confirmed, Expired, Aborted, SlotsCancelled),
     ),
     events=(
-        *(Saved, Deleted, WorkspaceChanged, Forked, Launched, Joined, Left, Announced),
+        *(Saved, Deleted, WorkspaceChanged, Forked, Joined, Left, Announced),
         *get_args(plans.Event),
     ),
     initial=State(),
     decide=decide,
     evolve=evolve,
     react=react,
+    passes=launching.passes,
+    tells=launching.tells,
     answer=answer,
     needs=needs,
     alarms=alarms,

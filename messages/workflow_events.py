@@ -186,17 +186,6 @@ class WorkspaceChanged(base.Event, tag="workflow.workspace_changed"):
     workspace: str
 
 
-class Launched(base.Event, tag="workflow.launched"):
-    """A run of the present version is begun."""
-
-    run: str
-    workflow_version: int
-    trigger: str
-    input: Any = None
-    execution: str = ""
-    parent: str = ""
-
-
 class Forked(base.Event, tag="workflow.forked"):
     """Another workflow is made out of this one."""
 

@@ -198,7 +198,9 @@ class Handler:
         assert actor is not None
         events, turn = decision
         if not events:
-            return done_step(self._trail, envelope, live, live, told=actor.tells(live.state))[0]
+            told = actor.tells(live.state, job.command, turn)
+            passed = actor.passes(live.state, job.command, turn)
+            return done_step(self._trail, envelope, live, live, ((), passed), told=told)[0]
         recorded, state = [], live.state
         for version, event in enumerate(events, live.version + 1):
             recorded.append(Recorded(version, tag(event), encode(event)))

@@ -100,11 +100,11 @@ def test_a_failure_keeps_its_first_code_and_message_and_tells_them(again: object
     failed = come_to("appending").after(says("fail"))
 
     failed.when(again).then_nothing()  # type: ignore[arg-type]
-    assert ACTOR.tells(failed.state) == FAILURE
+    assert ACTOR.tells(failed.state, None, None) == FAILURE
 
 
 def test_the_outcome_of_a_commit_said_again_tells_that_all_is_well() -> None:
-    assert ACTOR.tells(come_to("completed").state) == {"code": 0, "message": ""}
+    assert ACTOR.tells(come_to("completed").state, None, None) == {"code": 0, "message": ""}
 
 
 def test_it_does_not_expire_before_its_time() -> None:

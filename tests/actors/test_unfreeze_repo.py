@@ -152,7 +152,7 @@ def test_a_replayed_abort_keeps_the_first_code_and_message(
 def test_the_outcome_of_what_changes_nothing_tells_how_it_has_ended(
     one: Workflow, state: str, told: dict[str, Any]
 ) -> None:
-    assert one.actor.tells(one.come_to(state).state) == told
+    assert one.actor.tells(one.come_to(state).state, None, None) == told
 
 
 @BOTH

@@ -159,7 +159,7 @@ TOY = replace(
     family="toys",
     ids_return=True,
     hides_deleted=True,
-    tells=lambda state: {"total": state.total},
+    tells=lambda state, _command, _turn: {"total": state.total},
     questions={
         "total": Question(query=Until, answer=lambda state, _asked, _turn: {"total": state.total}),
         "until": Question(
