@@ -20,6 +20,7 @@ from messages.copies import copy_id
 from messages.workflow import Definition, Graph, Save
 from messages.workflow_events import Saved
 
+INACTIVE = "it is not active, so nothing of its schedule is planned; set active to true to plan it"
 PAST = "the start is past, so schedule_active was set to false; set a later start to plan it"
 
 
@@ -121,13 +122,18 @@ def _in_time(state: State, asked: Definition, turn: Turn) -> tuple[Definition, s
     before = state.definition
     is_on = before is not None and before.schedule_active and before.schedule == asked.schedule
     if not asked.schedule_active or is_on or not schedule.is_past(asked.schedule, turn.at):
-        return asked, ""
+        return asked, INACTIVE if asked.schedule_active and not asked.active else ""
     return replace(asked, schedule_active=False), PAST
+
+
+def is_planned(definition: Definition) -> bool:
+    """Say whether executions are planned of it: what is not active refuses its schedule, too."""
+    return definition.active and definition.schedule_active and definition.schedule is not None
 
 
 def _cause(definition: Definition, demands: dict[str, int]) -> tuple[Any, ...]:
     """Return what the plan depends on; nothing, when it has none."""
-    if not definition.schedule_active:
+    if not is_planned(definition):
         return ()
     starts_itself = definition.definition is not None
     return (definition.schedule, demands, definition.on_conflict, definition.on_cancelled, starts_itself)

@@ -134,7 +134,7 @@ def _replan(state: State, saved: Saved, turn: Turn) -> Sequence[Event]:
 
 def _wish(state: State, turn: Turn) -> planning.Wish | None:
     definition = state.definition
-    if definition is None or definition.schedule is None or not definition.schedule_active:
+    if definition is None or definition.schedule is None or not defining.is_planned(definition):
         return None
     return planning.Wish(turn.me.id, state.generation, definition, definition.schedule, state.demands)
 

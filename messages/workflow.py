@@ -58,6 +58,7 @@ class Definition(base.Value, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     labels: Labels = msgspec.field(default_factory=dict)
     active: bool = True
+    """Whether it may run: otherwise nothing is planned of it, and each trigger is refused."""
     environment: Name = "main"
     perimeters: tuple[Name, ...] = ()
     resources: Resources = msgspec.field(default_factory=dict)

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from actors.defining import INACTIVE
 from actors.planning import execution_id
 from actors.workflow import ACTOR
-from messages.booking import Hold
+from messages.booking import Hold, Release
 from messages.execution import Schedule
 from messages.states import State
 from messages.workflow import Delete, ExecutionChanged
@@ -19,6 +20,7 @@ from tests.actors.forecast import (
     agree,
     by,
     day,
+    drafted,
     refused,
     removed,
     save,
@@ -131,6 +133,34 @@ def test_an_inactive_schedule_or_a_deletion_removes_the_planned_ones(active: boo
 
     assert removed(said) == ALL
     assert active is None or entity.view["plan"] == "none"
+
+
+def test_a_workflow_that_is_not_active_plans_nothing_and_says_so() -> None:
+    entity = workflow()
+
+    said = entity.say(save(active=False))
+
+    assert (said.names, said.events[0].note) == (["saved"], INACTIVE)
+    assert (entity.view["plan"], entity.view["schedule_active"]) == ("none", True)
+
+
+def test_what_is_made_inactive_gives_up_its_plan_and_plans_anew_when_it_is_active_again() -> None:
+    entity = workflow(save("centre/hpc"))
+    agree(entity, 1, HPC)
+
+    off = entity.say(save("centre/hpc", active=False))
+    on = entity.say(save("centre/hpc"))
+
+    assert (removed(off), off.told(Release)) == (ALL, ["centre/booking.hpc"])
+    assert (drafted(on), on.told(Hold), on.events[0].note) == (ALL, ["centre/booking.hpc"], "")
+
+
+def test_a_plan_that_rolls_on_ends_when_the_workflow_is_made_inactive() -> None:
+    entity = workflow(save(schedule={"end": None, "window_days": 4}))
+
+    entity.say(save(schedule={"end": None, "window_days": 4}, active=False))
+
+    assert ACTOR.alarms(entity.state) == {}
 
 
 def test_what_has_started_survives_an_inactive_schedule() -> None:
