@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from msgspec import inspect as wire
 
 from actors import TABLES
@@ -144,6 +145,8 @@ def _default(field: wire.Field) -> str:
     if field.required:
         return "needed"
     made = field.default_factory() if callable(field.default_factory) else field.default
+    if made in (msgspec.NODEFAULT, msgspec.UNSET):
+        return "nothing"
     return f"`{_cell(encode(made).decode())}`"
 
 
