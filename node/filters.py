@@ -19,6 +19,7 @@ INTEGER = 2**63 - 1
 ALIASES = {
     "execution": {"workflow": "parent", "state": "status"},
     "peer": {"state": "status"},
+    "run": {"workflow": "parent", "state": "status"},
 }
 """What the wire calls the columns of a kind's listing."""
 

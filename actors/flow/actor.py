@@ -10,6 +10,7 @@ import msgspec
 
 from actors.actor import Actor, Effect, Order, Rejected, Summary, Task, Turn
 from actors.flow import simple
+from actors.flow.asked import QUESTIONS
 from actors.flow.decide import DEADLINE, DUE, decide
 from actors.flow.evolve import evolve
 from actors.flow.moment import Moment
@@ -218,6 +219,8 @@ ACTOR: Actor[State, Any, Any] = Actor(
     answer=answer,
     alarms=alarms,
     summary=summary,
+    filters=frozenset({"workflow_version", "trigger"}),
     view=view,
+    questions=QUESTIONS,
     internal=frozenset({"go"}),
 )
