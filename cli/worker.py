@@ -18,6 +18,7 @@ from cli.client import Client
 from cli.errors import DONE, FAILED, Mistake
 from cli.session import Session, flag, nouns, verb
 from cli.up import log_to_stderr
+from messages.base import encode
 from node.node import report
 from node.workers.du import missing_tools
 from node.workers.pinging import Server, server_name
@@ -147,6 +148,6 @@ class Run:
         name, role, url = self.server.name, self.server.role, client.endpoint.nats_url
         told = {"node": client.node, "nats_url": url, "name": name, "role": role, "pid": os.getpid()}
         if self.session.is_json:
-            show.put_json(told | self.told)
+            print(encode(told | self.told).decode(), flush=True)
             return
         print(f"covey: {role} worker {name} of node {client.node} is ready at {url}", flush=True)

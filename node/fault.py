@@ -1,4 +1,4 @@
-"""Named points of the handler at which a test may let the process die, as if its power was cut."""
+"""Named points of the handler and of workers at which a test may let the process die: a power cut."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ POINTS = (
     *("fetched", "begun", "written", "before_commit"),
     *("after_commit", "mid_relay", "before_ack", "after_ack"),
 )
+"""Those of the handler; those of workers are around each step."""
+
+
+def around(step: str) -> tuple[str, str]:
+    """Name the points before and after a step of a worker, such as ``before_unlock``."""
+    return f"before_{step}", f"after_{step}"
 
 
 def planted(text: str | None = None) -> Callable[[str], None]:

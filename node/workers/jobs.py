@@ -15,6 +15,7 @@ from actors.phased import ATTEMPTS_MAX
 from actors.repo_moves import FILES_FAILED
 from actors.table import Job
 from messages.envelope import Outcome, derive
+from node.fault import around
 from node.workers import immutable, shadow
 from node.workers.du import MESSAGE_CHARACTERS, usage
 from node.workers.prefixes import Prefix
@@ -122,9 +123,10 @@ class FilesJobs:
             directory = self.prefix.host_path(work.argument(job.below))
             kept = self.shadows / f"{work.argument('repo_id')}.git"
             change = immutable.lock if job.name == FREEZE else immutable.unlock
-            telling.reach(f"before_{change.__name__}")
+            before, after = around(change.__name__)
+            telling.reach(before)
             await change(directory, memory=shadow.memory(kept))
-            telling.reach(f"after_{change.__name__}")
+            telling.reach(after)
             await shadow.commit(
                 kept,
                 directory,
@@ -152,7 +154,8 @@ class Telling:
         """Tell it something, and return what became of that."""
         self._said += 1
         message = derive(self._run, self._said)
-        self.reach(f"before_workflow_{verb}")
+        before, after = around(f"workflow_{verb}")
+        self.reach(before)
         outcome = await self._voice.call(self._work.workflow, verb, body, message)
-        self.reach(f"after_workflow_{verb}")
+        self.reach(after)
         return outcome

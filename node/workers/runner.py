@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from actors.table import Job, Plan, Say, Table
 from messages.envelope import Address, derive
 from messages.ephemeral import Advance
+from node.fault import around
 from node.workers.voice import Voice, refusal_of
 
 MESSAGE_CHARACTERS = 120
@@ -170,18 +171,19 @@ class Runner:
                 await self._say(step, work, known, place)
 
     async def _do(self, job: Job, work: Work, state: str) -> None:
-        self._reach(f"before_{job.name}")
+        before, after = around(step_name(job))
+        self._reach(before)
         await self._jobs.do(job, work, state)
-        self._reach(f"after_{job.name}")
+        self._reach(after)
 
     async def _say(self, say: Say, work: Work, reason: Reason, place: int) -> str:
         """Say it, with the same id at each delivery of the task; return why it was refused."""
         to = Address(say.kind, work.argument(say.to)) if say.kind else work.workflow
-        name = step_name(say)
-        self._reach(f"before_{name}")
+        before, after = around(step_name(say))
+        self._reach(before)
         message = derive(work.id, f"step/{place}")
         outcome = await self._voice.call(to, say.verb, _body(say, work, reason), message)
-        self._reach(f"after_{name}")
+        self._reach(after)
         return "" if outcome.status == "done" else refusal_of(outcome)
 
 

@@ -16,6 +16,7 @@ from actors import unfreeze_repo
 from bus.publisher import Outbound
 from messages import subjects
 from messages.envelope import Address, Outcome
+from node.fault import around
 from node.workers.runner import step_name
 from node.workers.voice import BusVoice
 from tests.fault.process import NODE, SECONDS, CoveyProcess, NodeProcess, node_process, publish
@@ -29,7 +30,7 @@ TOLD_SECONDS = 60.0
 def steps(state: str) -> Iterator[str]:
     """Yield the points before and after each step that a workflow takes from a state."""
     for step in unfreeze_repo.TABLE.plans[state].steps:
-        yield from (f"before_{step_name(step)}", f"after_{step_name(step)}")
+        yield from around(step_name(step))
 
 
 class Place:
@@ -115,6 +116,11 @@ class Stage:
             await self.until_told("freeze_repo", f"f-{place.name}", "committed")
             assert not place.files.is_writable()
         await worker.stop()
+
+    async def freeze_again(self, place: Place) -> None:
+        """Let a repository be frozen by the workers that there are."""
+        await self.say("freeze_repo", f"f-{place.name}", "init", **place.move())
+        assert await self.code("freeze_repo", f"f-{place.name}") == 0
 
     async def code(self, kind: str, id: str) -> int:
         """Return the code of a workflow that is over."""
