@@ -12,7 +12,7 @@ import typer
 from actors import ACTORS, TABLES
 from actors.actor import Actor
 from actors.table import Table
-from cli import filling, follow, gathered, kinds, listing, show
+from cli import filling, gathered, history, kinds, listing, show
 from cli.client import Client
 from cli.errors import FAILED, Failed, Mistake, Refused
 from cli.examples import example
@@ -70,7 +70,7 @@ def noun(actor: Actor[Any, Any, Any], table: Table) -> typer.Typer:
             defaults=GIVEN_UP if fails and not row.is_for_workers else None,
             is_hidden=row.is_for_workers or row.verb == BEGIN,
         )
-    follow.add(group, kind)
+    history.add(group, kind)
     listing.add(group, kind, example(kind, "list"))
     return group
 

@@ -1,27 +1,22 @@
-"""``covey <kind> history``: what has happened to one entity, and what happens to it now."""
+"""What has happened to one entity, and what happens to it now: each version once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-import typer
 
 from bus.connection import Heard
 from cli import show
 from cli.client import Client
 from cli.errors import Failed, Refused
-from cli.examples import example
-from cli.session import Session, dashed, flag, verb
 from messages import subjects
 
-COLUMNS = ("version", "at", "type", "sender", "body")
 PAGE = 500
 """How many events a node tells at a time."""
-LIMIT_MAX = 1_000_000
 WAITING_MAX = 10_000
 """How many events wait to be shown; then the connection waits for us."""
 AGAIN_SECONDS = 0.5
@@ -36,15 +31,6 @@ START = "start"
 Row = dict[str, Any]
 Put = Callable[[Row], None]
 
-Id = Annotated[
-    str, typer.Argument(help="An id, or <node>/<id> for the copy of another node's.", metavar="ID")
-]
-After = Annotated[int, flag("--after", min=0, help="Only what is later than this version.")]
-Limit = Annotated[int, flag("--limit", min=1, max=LIMIT_MAX, help="At most so many.")]
-Follow = Annotated[bool, flag("--follow", help="Go on with what happens, until interrupted.")]
-Count = Annotated[int, flag("--count", min=0, help="With --follow: end after so many events; 0: never.")]
-Seconds = Annotated[float, flag("--for", min=0, help="With --follow: end after so many seconds; 0: never.")]
-
 
 class Part(NamedTuple):
     """Which part of a history is shown."""
@@ -55,45 +41,6 @@ class Part(NamedTuple):
     """At most so many events; 0: all."""
     page: int = PAGE
     """How many are asked for at a time."""
-
-
-def add(group: typer.Typer, kind: str) -> None:
-    """Register ``history``."""
-    help = f"Show all that happened to one {dashed(kind)}; with --follow --json one line for each event."
-
-    @verb(group, "history", example(kind, "history"), help=help)
-    async def history(
-        session: Session,
-        id: Id,
-        *,
-        after: After = 0,
-        limit: Limit = PAGE,
-        follow: Follow = False,
-        count: Count = 0,
-        seconds: Seconds = 0.0,
-    ) -> None:
-        async with session.node() as node:
-            if not follow:
-                await _tell(session, node, (kind, id), Part(after, limit))
-                return
-            following = Following(node, (kind, id), Part(after, count), _put(session))
-            with suppress(TimeoutError, asyncio.CancelledError):
-                async with asyncio.timeout(seconds or None):
-                    await following.run(lambda: show.say(f"following {dashed(kind)} {id}"))
-
-
-async def _tell(session: Session, node: Client, what: tuple[str, str], part: Part) -> None:
-    told = await page(node, what, part.after, min(part.most, part.page))
-    events, is_full = told["events"], len(told["events"]) == part.page
-    while is_full and len(events) < part.most:
-        size = min(part.most - len(events), part.page)
-        more = (await page(node, what, events[-1]["version"], size))["events"]
-        events += more
-        is_full = len(more) == part.page
-    start = [row_of_start(told[START])] if START in told else []
-    session.show(told, lambda: show.table(COLUMNS, [*start, *events]))
-    if len(events) == part.most and not session.is_json:
-        show.say(f"there may be more: --after {events[-1]['version']}")
 
 
 async def page(node: Client, what: tuple[str, str], after: int, limit: int = PAGE) -> dict[str, Any]:
@@ -233,18 +180,3 @@ def _row(event: Heard) -> Row:
         "correlation": headers.get(subjects.CORRELATION, ""),
         "body": msgspec.json.decode(event.body),
     }
-
-
-def _put(session: Session) -> Put:
-    if session.is_json:
-        return lambda row: show.put_json(row, is_line=True)
-    return lambda row: show.put(line(row))
-
-
-def line(row: Row) -> str:
-    """Return an event as one line."""
-    body = row["body"]
-    if isinstance(body, dict):  # what the line says already is left out
-        body = {name: value for name, value in body.items() if value != row.get(name)}
-    text = msgspec.json.encode(body).decode() if body else ""
-    return show.clean(f"{row['version']:>5}  {row.get('at', ''):<27}  {row['type']:<28}  {text}").rstrip()

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 
 from actors import ACTORS
 from actors.actor import Actor, Question
-from cli import follow, listing, show
+from cli import history, listing, show
 from cli.client import AGAIN
 from cli.documents import read, single
 from cli.errors import Mistake
@@ -88,7 +88,7 @@ def noun(actor: Actor[Any, Any, Any]) -> typer.Typer:
         if (actor.kind, name) not in ELSEWHERE:
             add_command(group, actor.kind, command, is_hidden=name in WORKERS_SAY)
     _add_get(group, actor)
-    follow.add(group, actor.kind)
+    history.add(group, actor.kind)
     listing.add(group, actor.kind, example(actor.kind, "list"))
     for query, question in actor.questions.items():
         add_question(group, actor.kind, query, question)

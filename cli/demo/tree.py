@@ -79,5 +79,5 @@ def clear(directory: Path) -> None:
             check=False,
         )
     for path in paths(directory):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             path.chmod(path.stat().st_mode | 0o700)

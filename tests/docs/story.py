@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.demo.tree import clear
+
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120
 READY_SECONDS = 30
@@ -130,7 +132,7 @@ class Reader:
         raise AssertionError(f"$ {command.line}\nshould print:\n{wanted}\nprinted:\n{seen}")
 
     def stop(self) -> None:
-        """End all that still runs."""
+        """End all that still runs, and unlock what is still frozen."""
         for process in self._running:
             process.terminate()
         for process in self._running:
@@ -139,6 +141,7 @@ class Reader:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+        clear(self._directory)
 
     def _finish(self, line: str) -> str:
         done = subprocess.run(

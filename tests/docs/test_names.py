@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from actors import ACTORS
 from cli.reference import markdown
 from messages.execution import Run
 from messages.peer import FederatedMessage
+from tests.cli.commands import APP
 from tests.docs.story import ROOT
 
 WIRE = ROOT / "docs" / "wire.md"
@@ -20,6 +22,7 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DECISION_LINES_MAX = 30
 NAMED = re.compile(r"`([\w/]+\.py)::([\w.]+)`")
 FILES = re.compile(r"`((?:actors|bus|cli|compose|docs|examples|messages|node|store|tests)/[\w./-]+)`")
+COMMANDS = re.compile(r"`covey (?!KIND|<)([^`]+)`")
 LINKS = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -47,6 +50,18 @@ def test_every_name_and_file_that_a_page_names_exists(page: Path) -> None:
     missing += [link for link in LINKS.findall(text) if not (page.parent / link).exists()]
 
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_that_a_page_names_is_understood(page: Path) -> None:
+    for said in COMMANDS.findall(page.read_text()):
+        command, words = typer.main.get_command(APP), said.split()
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert command.name != "covey", said
+        assert {word for word in words if word.startswith("--")} <= known | {"--help"}, said
 
 
 def test_the_walk_passes_through_every_folder() -> None:
