@@ -68,8 +68,24 @@ NoWorkers = Annotated[
     typer.Option(
         "--no-workers",
         envvar="COVEY_NO_WORKERS",
-        help="Leave the work of registries to covey worker registry.",
+        help="Leave the work of registries and runs to covey worker.",
     ),
+]
+Leave = Annotated[
+    list[str] | None,
+    typer.Option("--leave", envvar="COVEY_LEAVE", help="Leave a queue of runs to other workers; many times."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-egress",
+        envvar="COVEY_ALLOW_EGRESS",
+        help="CIDR[:PORT] that calls of runs may reach beside public addresses; many times.",
+    ),
+]
+AllowShell = Annotated[
+    bool,
+    typer.Option("--allow-shell", envvar="COVEY_ALLOW_SHELL", help="Let runs run programs on this machine."),
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", envvar="COVEY_VERBOSE", help="Log more, with tracebacks.")
@@ -91,6 +107,9 @@ def add(app: typer.Typer) -> None:
         nkey: Seed = None,
         tls_ca: Authority = None,
         no_workers: NoWorkers = False,
+        leave: Leave = None,
+        allow_egress: Allow = None,
+        allow_shell: AllowShell = False,
         verbose: Verbose = False,
         json: Json = False,
     ) -> None:
@@ -99,6 +118,8 @@ def add(app: typer.Typer) -> None:
         name = node or new_name(data)
         where = Settings(data=data, node=name, nats=nats, port=port, advertise=advertise)
         settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
+        settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
+        settings = replace(settings, may_run_programs=allow_shell)
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))

@@ -1,4 +1,4 @@
-"""``covey worker``: processes that do the work which a node's registries order."""
+"""``covey worker``: processes that do the work which the registries and the runs of a node order."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from cli import show
 from cli.client import Client
 from cli.errors import DONE, FAILED, Mistake
 from cli.session import Session, flag, nouns, verb
-from cli.up import log_to_stderr
+from cli.up import Allow, AllowShell, log_to_stderr
 from messages.base import encode
+from node.calls.egress import parse_all
+from node.calls.outside import Outside
 from node.node import report
 from node.workers.du import missing_tools
 from node.workers.pinging import Server, server_name
 from node.workers.prefixes import Prefix, parse
 from node.workers.process import Cut, Duty, Process
 from node.workers.queues import FILES, REGISTRY
+from node.workers.running import QUEUES, RUN
 
 STOP_SECONDS = 10.0
 """After this, a stop is no longer graceful: what was in hand is another worker's then."""
-REGISTRY_HANDS, FILES_HANDS = 16, 2
+REGISTRY_HANDS, FILES_HANDS, RUN_HANDS = 16, 2, 16
 HANDS_MAX = 256
 PREFIXES_MAX = 100
 SHADOWS = "shadow"
@@ -45,12 +48,15 @@ Prefixes = Annotated[
 Shadow = Annotated[
     Path | None, flag("--shadow", help="Where the shadow repositories are; else in the data directory.")
 ]
+Queues = Annotated[
+    list[str] | None, flag("--queue", help="A queue of runs that it works on; many times; else all.")
+]
 
 
 def add(app: typer.Typer) -> None:
     """Register the verbs."""
     group = nouns(
-        "Do the work that registries order, in a process of its own.",
+        "Do the work that registries and runs order, in a process of its own.",
         "covey worker files --prefix /data=/srv/data --data ~/lab",
     )
     app.add_typer(group, name="worker")
@@ -76,6 +82,39 @@ def add(app: typer.Typer) -> None:
         told = {"prefixes": {one.global_root: str(one.host_directory) for one in prefixes}}
         run = Run(session, Server(name or server_name(), FILES), concurrency, told)
         return await run.until_stopped(lambda process: process.files(prefixes, shadows))
+
+    @verb(group, "run", "covey worker run --queue call-http --allow-egress 10.1.0.0/16:443 --data ~/lab")
+    async def run(
+        session: Session,
+        *,
+        queue: Queues = None,
+        concurrency: Concurrency = RUN_HANDS,
+        allow_egress: Allow = None,
+        allow_shell: AllowShell = False,
+        name: Name = "",
+    ) -> int:
+        """Evaluate the expressions of runs and make their calls; the node does it too, unless told not to."""
+        queues, outside = read_queues(queue or QUEUES), read_outside(session, allow_egress or (), allow_shell)
+        run = Run(session, Server(name or server_name(), RUN), concurrency, {"queues": queues})
+        return await run.until_stopped(lambda process: process.runs(queues, outside))
+
+
+def read_queues(names: Iterable[str]) -> list[str]:
+    """Return the queues of a worker of runs, each once; raises Mistake."""
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in QUEUES:
+            raise Mistake(f"there is no queue {name}; there are {', '.join(QUEUES)}")
+    return wanted
+
+
+def read_outside(session: Session, allowed: Iterable[str], may_run_programs: bool) -> Outside:
+    """Return what calls may do; raises Mistake."""
+    data = session.data.expanduser().resolve()
+    try:
+        return Outside(data=data, allowed=parse_all(allowed), may_run_programs=may_run_programs)
+    except ValueError as error:
+        raise Mistake(f"--allow-egress: {error}") from error
 
 
 def read_prefixes(texts: Iterable[str]) -> list[Prefix]:

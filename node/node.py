@@ -32,6 +32,7 @@ from node.operate import Operations
 from node.questions import Questions
 from node.relay import Relay
 from node.trail import CMD, EVT, TASK
+from node.workers import running
 from node.workers.own import Own
 from node.workers.queues import REGISTRY
 from store.queries import Filter, listing
@@ -284,4 +285,4 @@ class Node:
 def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
     """Return the streams and consumers of a node with these actors."""
     kinds = [actor.kind for actor in actors]
-    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY])
+    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, *running.QUEUES])

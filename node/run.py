@@ -30,7 +30,8 @@ from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.settings import Settings
 from node.workers.own import Own
-from node.workers.voice import OwnVoice
+from node.workers.running import Running
+from node.workers.voice import OwnVoice, Voice
 from store.open import open_store
 from store.store import Store
 
@@ -155,12 +156,18 @@ def _assemble(
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
         edge=Edge(home.node, home.seal_secret()),
-        own=Own(bus, home.node, OwnVoice(intake.call, answers.answer, clock), TABLES, reach)
+        own=_own(home, settings, (bus, OwnVoice(intake.call, answers.answer, clock)), reach)
         if settings.has_worker
         else None,
     )
     node = Node(parts)
     return node, parts
+
+
+def _own(home: Home, settings: Settings, means: tuple[Bus, Voice], reach: Callable[[str], None]) -> Own:
+    bus, voice = means
+    running = Running(bus, home.node, voice, settings.outside(home.path))
+    return Own(bus, home.node, voice, TABLES, reach=reach, runs=(running, settings.queues()))
 
 
 def _scratch(home: Home) -> Path:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from node.calls.egress import parse_all
+from node.calls.outside import Outside
+from node.workers.running import QUEUES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -28,7 +32,13 @@ class Settings:
     ca: Path | None = None
     """The certificate authority of that NATS, and of those of peers."""
     has_worker: bool = True
-    """Whether the node itself does the work of the queue ``registry``."""
+    """Whether the node itself does the work of registries and runs."""
+    left: tuple[str, ...] = ()
+    """The queues of runs that it leaves to other workers all the same."""
+    allow_egress: tuple[str, ...] = ()
+    """``CIDR[:PORT]`` that calls of runs may reach beside public addresses."""
+    may_run_programs: bool = False
+    """Whether runs may run programs on this machine."""
 
     def check(self) -> None:
         """Raise ValueError, naming the option, when what was set cannot be or would have no effect."""
@@ -36,6 +46,10 @@ class Settings:
             # peers and other programs are told these URLs
             if urlsplit(url).username is not None:
                 raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
+        parse_all(self.allow_egress)
+        unknown = [queue for queue in self.left if queue not in QUEUES]
+        if unknown:
+            raise ValueError(f"--leave: there is no queue {unknown[0]}; there are {', '.join(QUEUES)}")
         if self.nats and self.port:
             raise ValueError("--port is of the node's own NATS; leave it out, or --nats")
         for name, path in (("--creds", self.credentials), ("--nkey", self.seed)):
@@ -44,6 +58,16 @@ class Settings:
             _check_file(name, path)
         _check_file("--tls-ca", self.ca)
         self.tls()
+
+    def queues(self) -> tuple[str, ...]:
+        """Return the queues of runs that the node itself does."""
+        return tuple(queue for queue in QUEUES if queue not in self.left)
+
+    def outside(self, data: Path) -> Outside:
+        """Return what calls of runs may do."""
+        return Outside(
+            data=data, allowed=parse_all(self.allow_egress), may_run_programs=self.may_run_programs
+        )
 
     def tls(self) -> ssl.SSLContext | None:
         """Return how to check the server's certificate, if it has one."""

@@ -1,16 +1,18 @@
-"""The worker within the node: a node alone does what needs no files."""
+"""The worker within the node: a node alone does what needs no files, and all that runs ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
 from actors.table import Table
 from bus.client import Bus
 from node.workers.pinging import Server, answer_pings, server_name
 from node.workers.queues import REGISTRY, registry_source
 from node.workers.runner import Runner
+from node.workers.running import Running, hands, source
 from node.workers.voice import Voice
-from node.workers.worker import Start, Worker
+from node.workers.worker import Start, Worker, advancing
 
 HANDS = 16
 """How many workflows of registries are brought on at a time."""
@@ -18,7 +20,7 @@ FINISH_SECONDS = 1.0
 
 
 class Own:
-    """Does the work of the queue ``registry``, as ``covey worker registry`` does."""
+    """Does the work of the queue ``registry``, as ``covey worker registry`` does, and that of runs."""
 
     def __init__(
         self,
@@ -26,23 +28,33 @@ class Own:
         node: str,
         voice: Voice,
         tables: Iterable[Table],
+        *,
         reach: Callable[[str], None],
+        runs: tuple[Running, Sequence[str]],
     ) -> None:
         self._bus = bus
         self._node = node
         self._voice = voice
         self._runner = Runner(REGISTRY, tables, voice, reach=reach)
-        self._worker: Worker | None = None
+        self._running, self._queues = runs
+        self._workers: list[Worker] = []
 
     async def open(self, start: Start) -> None:
         """Begin to work beside the node."""
-        source = registry_source(self._node)
-        self._worker = Worker(self._bus, source, HANDS, self._runner.advance, start)
-        await self._worker.open()
+        registry = advancing(self._runner.advance)
+        self._workers = [Worker(self._bus, registry_source(self._node), HANDS, registry, start)]
+        for queue in self._queues:
+            do = self._running.do(queue)
+            self._workers.append(Worker(self._bus, source(self._node, queue), hands(queue), do, start))
+        await self._running.open(start)
+        for worker in self._workers:
+            await worker.open()
         server = Server(server_name(), REGISTRY)
         start(answer_pings(self._bus, self._node, self._voice, server))
 
     async def stop(self) -> None:
         """Finish what is in hand."""
-        if self._worker is not None:
-            await self._worker.stop(FINISH_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            for worker in self._workers:
+                group.create_task(worker.stop(FINISH_SECONDS))
+        await self._running.close()

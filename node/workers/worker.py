@@ -34,7 +34,8 @@ FINISH_SECONDS = 5.0
 
 _LOG = logging.getLogger("covey.worker")
 
-Do = Callable[[Work], Awaitable[None]]
+Do = Callable[[str, Delivery], Awaitable[None]]
+"""Does a task, which has the same id at each delivery."""
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs something beside the caller."""
 
@@ -106,9 +107,7 @@ class Worker:
     async def _handle(self, id: str, held: Held) -> None:
         attempt = held.delivery.attempts
         try:
-            work = read(id, held.delivery)
-            if work is not None:
-                await self._do(work)
+            await self._do(id, held.delivery)
         except LeftToOthers:
             pass
         except asyncio.CancelledError:  # the end of this task all the same: there is nothing after it
@@ -153,6 +152,17 @@ class Worker:
                 held.task.cancel()
         if self._held:
             _LOG.warning("stopped for too long: %d tasks are another worker's now", len(self._held))
+
+
+def advancing(advance: Callable[[Work], Awaitable[None]]) -> Do:
+    """Return what does tasks that bring ephemeral workflows on."""
+
+    async def do(id: str, delivery: Delivery) -> None:
+        work = read(id, delivery)
+        if work is not None:
+            await advance(work)
+
+    return do
 
 
 def read(id: str, delivery: Delivery) -> Work | None:

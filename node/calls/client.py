@@ -1,0 +1,292 @@
+"""The one HTTP client: it checks where each connection goes, and bounds all that is sent and read."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from node.calls.egress import Egress, Refused
+from node.calls.failed import Failed, misconfigured, refused
+from node.calls.secrecy import is_telling
+
+REQUEST_BYTES = 1 << 20
+RESPONSE_BYTES = 1 << 20
+"""What a body may have, when it is unpacked."""
+REDIRECTS_MOST = 5
+CONNECT_SECONDS = 10.0
+CONNECTIONS_MOST = 64
+CONNECTIONS_OF_HOST = 16
+KEEP_SECONDS = 15.0
+"""How long a connection that nobody uses is kept."""
+URL_CHARACTERS = 8_000
+AGENT = "covey/1"
+ENCODINGS = ("gzip", "x-gzip", "deflate")
+
+_MOVED = (301, 302, 303, 307, 308)
+_SAME_AGAIN = (307, 308)
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    is_followed: bool = False
+    """Whether redirects are followed."""
+    response_bytes: int = RESPONSE_BYTES
+
+    @property
+    def place(self) -> str:
+        """Where it goes, without what may be secret in an address."""
+        return str(self.url.with_user(None).with_query(None).with_fragment(None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What came back, and the request that it answers: the last one, after redirects."""
+
+    request: Request
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """By lower-case names."""
+    body: bytes
+
+
+class Client:
+    """Sends requests over connections to addresses that may be reached."""
+
+    def __init__(self, egress: Egress, tls: ssl.SSLContext | None = None) -> None:
+        self._egress = egress
+        connector = aiohttp.TCPConnector(
+            resolver=Resolver(egress),
+            socket_factory=self._socket,
+            use_dns_cache=False,
+            limit=CONNECTIONS_MOST,
+            limit_per_host=CONNECTIONS_OF_HOST,
+            keepalive_timeout=KEEP_SECONDS,
+            ssl=tls or True,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            auto_decompress=False,
+            trust_env=False,
+            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._session.close()
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and read the answer, whatever its status; raises Failed."""
+        for _ in range(REDIRECTS_MOST + 1):
+            response = await self._once(request)
+            target = response.headers.get("location")
+            if not request.is_followed or response.status not in _MOVED or not target:
+                return response
+            request = _redirected(request, response.status, target)
+        raise Failed("communication", f"{request.place}: more than {REDIRECTS_MOST} redirects", 502)
+
+    async def _once(self, request: Request) -> Response:
+        _check(request)
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+            ) as answer:
+                body = await _read(answer, request)
+                headers = _joined(answer)
+                return Response(
+                    request=request,
+                    status=answer.status,
+                    reason=answer.reason or "",
+                    headers=headers,
+                    body=_unpacked(body, headers.get("content-encoding", ""), request),
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failure(request, error) from None
+
+    def _socket(self, found: aiohttp.AddrInfoType) -> socket.socket:
+        """Make the socket of one connection: the last look at where it goes, whoever found the address."""
+        family, type_, proto, _, at = found
+        self._egress.check(str(at[0]), int(at[1]))
+        made = socket.socket(family, type_, proto)
+        made.setblocking(False)
+        return made
+
+
+class Resolver(AbstractResolver):
+    """Finds the addresses of names, but none that may not be reached."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a name; raises OSError."""
+        return [
+            ResolveResult(
+                hostname=host,
+                host=place.address,
+                port=place.port,
+                family=place.family,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for place in await self._egress.find(host, port, family)
+        ]
+
+    async def close(self) -> None:
+        """Have nothing to end."""
+
+
+def address(text: str) -> URL:
+    """Read an address that may be called; raises Failed."""
+    if len(text) > URL_CHARACTERS:
+        raise misconfigured(f"the address has more than {URL_CHARACTERS} characters")
+    if any(letter <= " " or letter in '\\"<>^`\x7f' for letter in text):
+        raise misconfigured("the address holds a character that no address may hold: encode it")
+    try:
+        url = URL(text)
+        port = url.port
+    except ValueError as error:
+        raise misconfigured("the address cannot be read") from error
+    if url.scheme not in _PORTS:
+        raise misconfigured(
+            f"an address begins with http:// or https://, not with {url.scheme or 'nothing'!r}"
+        )
+    if not url.host or not port:
+        raise misconfigured("the address has no host, or a port that there is not")
+    return url
+
+
+def _check(request: Request) -> None:
+    if request.body is not None and len(request.body) > REQUEST_BYTES:
+        raise misconfigured(f"the body has more than {REQUEST_BYTES} bytes")
+    if len(str(request.url)) > URL_CHARACTERS:
+        raise misconfigured(f"the address has more than {URL_CHARACTERS} characters")
+
+
+def _redirected(request: Request, status: int, target: str) -> Request:
+    """Return the request to where a redirect leads; another origin is told no secret."""
+    try:
+        url = address(str(request.url.join(URL(target))))
+    except (ValueError, Failed) as error:
+        raise Failed("communication", f"{request.place} redirects to no address", 502) from error
+    if request.url.scheme == "https" and url.scheme != "https":
+        raise Failed("communication", f"{request.place} redirects from https to http", 502)
+    headers = dict(request.headers)
+    if url.origin() != request.url.origin():
+        headers = {name: value for name, value in headers.items() if not is_telling(name)}
+    moved = replace(request, url=url, headers=headers)
+    if status in _SAME_AGAIN or request.method in ("GET", "HEAD"):
+        return moved
+    if status == 303 or request.method == "POST":
+        without = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
+        return replace(moved, method="GET", headers=without, body=None)
+    return moved
+
+
+async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:
+    """Read a body, but no more of it than there may be."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > request.response_bytes:
+            answer.close()
+            raise _too_large(request)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _unpacked(body: bytes, encodings: str, request: Request) -> bytes:
+    """Unpack a body that was packed though we asked for none: by servers that do not care."""
+    for encoding in reversed(
+        [word for word in encodings.lower().replace(",", " ").split() if word != "identity"]
+    ):
+        if encoding not in ENCODINGS:
+            raise Failed("communication", f"{request.place} answered in the encoding {encoding[:20]!r}", 502)
+        body = _inflated(body, request)
+    return body
+
+
+def _inflated(body: bytes, request: Request) -> bytes:
+    for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # some say deflate and leave its header out
+        unpacking = zlib.decompressobj(bits)
+        try:
+            unpacked = unpacking.decompress(body, request.response_bytes + 1)
+        except zlib.error:
+            continue
+        if len(unpacked) > request.response_bytes:
+            raise _too_large(request)
+        return unpacked
+    raise Failed("communication", f"{request.place}: the packed body is damaged", 502)
+
+
+def _joined(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return headers by lower-case names; what came many times is one with commas."""
+    found: dict[str, list[str]] = {}
+    for name, value in answer.headers.items():
+        found.setdefault(name.lower(), []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def _too_large(request: Request) -> Failed:
+    told = f"{request.place}: the answer has more than {request.response_bytes} bytes"
+    return Failed("communication", told, 502)
+
+
+def _failure(request: Request, error: Exception) -> Failed:
+    """Say what went wrong, in words of ours: those of a library may repeat what is secret."""
+    found = _causes(error)
+    for cause in found:
+        if isinstance(cause, Refused):
+            return refused(cause)
+    place = request.place
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return misconfigured(f"{request.url.host!r} is no host that can be called")
+    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+        return misconfigured("a header or the method holds a character that it may not hold")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return Failed("communication", f"{place}: its certificate or TLS is not to be trusted", 503)
+    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
+        return Failed("communication", f"{place}: there is no such host", 503)
+    if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
+        return Failed("communication", f"{place} cannot be reached in {CONNECT_SECONDS:.0f} s", 503)
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+        reason = getattr(getattr(error, "os_error", error), "strerror", None) or "no connection"
+        return Failed("communication", f"{place} cannot be reached: {reason}", 503)
+    return Failed("communication", f"{place}: the connection broke, or the answer is no HTTP", 500)
+
+
+def _causes(error: BaseException) -> Sequence[BaseException]:
+    """Return an error and those that it was made of."""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting and len(found) < 50:
+        one = waiting.pop()
+        if one is None or one in found:
+            continue
+        found.append(one)
+        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
+        waiting += list(getattr(one, "exceptions", ()))
+    return found
