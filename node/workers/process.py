@@ -10,17 +10,19 @@ from actors.table import Table
 from bus.client import Bus
 from bus.streams import ConsumerSettings
 from bus.tasks import end
+from node.calls.outside import Outside
 from node.fault import planted
 from node.workers.jobs import RETRY_SECONDS_FIRST, FilesJobs
 from node.workers.pinging import Server, answer_pings
 from node.workers.prefixes import Prefix
 from node.workers.queues import FILES, REGISTRY, files_source, registry_source
 from node.workers.runner import Runner
+from node.workers.running import Running, source
 from node.workers.voice import BusVoice
-from node.workers.worker import Worker
+from node.workers.worker import Do, Worker, advancing
 
-Duty = tuple[ConsumerSettings, Runner]
-"""A consumer of tasks, and who does them."""
+Duty = tuple[ConsumerSettings, Do]
+"""A consumer of tasks, and what does them."""
 
 
 class Cut(Exception):
@@ -37,11 +39,12 @@ class Process:
         self._tables = tables
         self._voice = BusVoice(bus, node)
         self._reach = planted()
+        self._running: Running | None = None
 
     def registry(self) -> list[Duty]:
         """Return the work of a registry worker."""
         runner = Runner(REGISTRY, self._tables, self._voice, reach=self._reach)
-        return [(registry_source(self._node), runner)]
+        return [(registry_source(self._node), advancing(runner.advance))]
 
     def files(
         self, prefixes: Sequence[Prefix], shadows: Path, retry_seconds: float = RETRY_SECONDS_FIRST
@@ -59,8 +62,13 @@ class Process:
                 retry_seconds=retry_seconds,
             )
             runner = Runner(FILES, self._tables, self._voice, jobs=jobs, reach=self._reach)
-            duties.append((files_source(self._node, prefix.global_root), runner))
+            duties.append((files_source(self._node, prefix.global_root), advancing(runner.advance)))
         return duties
+
+    def runs(self, queues: Sequence[str], outside: Outside) -> list[Duty]:
+        """Return the work of a worker of runs."""
+        self._running = Running(self._bus, self._node, self._voice, outside)
+        return [(source(self._node, queue), self._running.do(queue)) for queue in queues]
 
     async def run(
         self, duties: Iterable[Duty], hands: int, on_ready: Callable[[], None], stop: asyncio.Event
@@ -71,7 +79,9 @@ class Process:
         """
         async with asyncio.TaskGroup() as group:
             start = group.create_task
-            workers = [Worker(self._bus, source, hands, runner.advance, start) for source, runner in duties]
+            workers = [Worker(self._bus, consumer, hands, do, start) for consumer, do in duties]
+            if self._running is not None:
+                await self._running.open(start)
             for worker in workers:
                 await worker.open()
             self._bus.on_reconnect = lambda: [start(worker.restore()) for worker in workers]
@@ -79,6 +89,8 @@ class Process:
             on_ready()
             is_cut = await self._until(stop)
             await asyncio.gather(*(worker.stop() for worker in workers))
+            if self._running is not None:
+                await self._running.close()
             await end([pinging])
         await self._bus.drain()
         if is_cut:
