@@ -85,9 +85,10 @@ class Child(asyncio.Protocol):
         if spec is None or spec.origin is None:
             raise ChildFailed("jq is not installed")
         argv = (sys.executable, "-I", "-S", jq_child.__file__, str(Path(spec.origin).parent))
+        end = pipe.fileno()
         try:
             self.process = await asyncio.create_subprocess_exec(
-                *argv, cwd=directory, env={}, stdin=pipe, stdout=pipe, stderr=DEVNULL, start_new_session=True
+                *argv, cwd=directory, env={}, stdin=end, stdout=end, stderr=DEVNULL, start_new_session=True
             )
         except OSError as error:
             raise ChildFailed(f"{sys.executable} cannot be started: {error}") from error
