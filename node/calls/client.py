@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import zlib
@@ -273,8 +274,9 @@ def _failure(request: Request, error: Exception) -> Failed:
     if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
         return Failed("communication", f"{place} cannot be reached in {CONNECT_SECONDS:.0f} s", 503)
     if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        reason = getattr(getattr(error, "os_error", error), "strerror", None) or "no connection"
-        return Failed("communication", f"{place} cannot be reached: {reason}", 503)
+        number = getattr(error, "errno", None)
+        reason = f": {os.strerror(number)}" if number else ""
+        return Failed("communication", f"{place} cannot be reached{reason}", 503)
     return Failed("communication", f"{place}: the connection broke, or the answer is no HTTP", 500)
 
 
