@@ -16,7 +16,7 @@ check: .venv/ready         ## Run what a change must pass: style, types, tests.
 	@$(BIN)/mypy actors bus cli messages node store bench
 	@$(BIN)/python -m pytest
 
-bench: .venv/ready         ## Measure: a table and a JSON line each.
+bench: .venv/bench         ## Measure: a table and a JSON line each.
 	@$(BIN)/python -m bench
 
 soak: .venv/ready          ## Run many more simulated schedules, faults and malformed messages.
@@ -38,6 +38,10 @@ lock: .venv/ready          ## Write the versions at hand into the lock file.
 	@test -d .venv || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/bench: .venv/ready bench/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
 clean:
