@@ -6,6 +6,7 @@ from node.calls.caller import Make
 from node.calls.client import Client
 from node.calls.egress import Egress
 from node.calls.http import HttpCalls
+from node.calls.openapi import OpenApiCalls
 from node.calls.outside import Outside
 
 
@@ -15,7 +16,10 @@ class Calls:
     def __init__(self, outside: Outside) -> None:
         self._egress = Egress(outside.allowed)
         self._client = Client(self._egress)
-        self.makes: dict[str, Make] = {"http": HttpCalls(self._client)}
+        self.makes: dict[str, Make] = {
+            "http": HttpCalls(self._client),
+            "openapi": OpenApiCalls(self._client),
+        }
 
     async def close(self) -> None:
         """End all connections."""
