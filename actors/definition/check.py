@@ -15,6 +15,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry
 
 from actors.definition.support import CALLS, RUNS, UNSUPPORTED
+from actors.flow.fast import below
 from actors.flow.program import SEQUENCE, WORKFLOW, Program, Task, read
 
 SCHEMA = "ows-1.0.3.yaml"
@@ -113,7 +114,7 @@ def _targets(task: Task) -> Iterator[tuple[str, str]]:
     if task.kind == "switch":
         for place, item in enumerate(task.body["switch"]):
             ((name, case),) = item.items()
-            yield f"{task.pointer}/switch/{place}/{name}/then", case["then"]
+            yield below(f"{task.pointer}/switch/{place}", name) + "/then", case["then"]
     if task.kind == "try" and "then" in task.body["catch"]:
         yield f"{task.pointer}/catch/then", task.body["catch"]["then"]
 
@@ -121,7 +122,7 @@ def _targets(task: Task) -> Iterator[tuple[str, str]]:
 def _supported(program: Program, task: Task) -> Iterator[Wrong]:
     if task.kind == "call":
         what = task.body["call"]
-        if what not in CALLS and f"/use/functions/{what}" not in program.tasks:
+        if what not in CALLS and below("/use/functions", what) not in program.tasks:
             reason = UNSUPPORTED.get(f"call {what}", "there is no such function")
             yield Wrong(f"{task.pointer}/call", f"call {what}: {reason}; there are {', '.join(CALLS)}")
     if task.kind == "run":

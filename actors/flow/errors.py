@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from messages.run import Problem
+from messages.problem import Problem
 
 BASE: Final = "https://open-workflow-specification.org/spec/1.0.0/errors/"
 STATUSES: Final = {
@@ -27,6 +27,10 @@ class Fault(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail or problem.title)
         self.problem = problem
+
+
+class Passed(Exception):
+    """The run has passed a bound: it is over, whatever its tasks would catch."""
 
 
 def fault(word: str, pointer: str, detail: str, *, status: int = 0) -> Fault:

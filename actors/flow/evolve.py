@@ -1,4 +1,4 @@
-"""What each event makes of a run."""
+"""What each event makes of a run: which tasks are under way after it."""
 
 from __future__ import annotations
 
@@ -7,81 +7,47 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from actors.flow.evolve_frame import changed
+from actors.flow.evolve_run import of_run
+from actors.flow.limits import size
 from actors.flow.program import SEQUENCE
 from actors.flow.state import Frame, State
-from messages.run import (
-    Asked,
-    Begun,
-    Called,
-    Cancelled,
-    Caught,
-    Emitted,
+from messages.run_events import Event, RunEvent
+from messages.task_events import (
     Entered,
-    Event,
-    Failed,
-    Heard,
     Iterated,
-    Listening,
     Logged,
-    Paced,
-    Paused,
-    Resumed,
     Retried,
-    Returned,
-    Succeeded,
     TaskCancelled,
     TaskEnded,
     TaskFailed,
     TaskSkipped,
     TaskStarted,
-    Valued,
-    Waiting,
-    Woken,
 )
-
-TEXT = msgspec.json.encode
 
 
 def evolve(state: State, event: Event) -> State:
     """Fold one event into the state."""
     match event:
-        case Begun() | Paused() | Resumed() | Succeeded() | Failed() | Cancelled() | Paced():
-            return _of_run(state, event)
         case Entered():
             return _entered(state, event)
         case TaskEnded() | TaskSkipped() | TaskFailed() | TaskCancelled():
             return _left(state, event)
-        case _:
-            return _of_frame(state, event)
+    if isinstance(event, RunEvent):
+        return of_run(state, event)
+    return _counted(_with(state, changed(state.frames[event.frame], event)), event)
 
 
-def _of_run(state: State, event: Begun | Paused | Resumed | Succeeded | Failed | Cancelled | Paced) -> State:
+def _counted(state: State, event: Event) -> State:
+    """Count what a run may have only so much of."""
     match event:
-        case Begun():
-            return State(
-                status="running",
-                definition=TEXT(event.definition).decode(),
-                workflow=event.workflow,
-                workflow_version=event.workflow_version,
-                input=event.input,
-                trigger=event.trigger,
-                parent=event.parent,
-                execution=event.execution,
-                begun_at=event.at,
-            )
-        case Paused():
-            return replace(state, is_paused=True, reason=event.reason)
-        case Resumed():
-            return replace(state, is_paused=False, reason="")
-        case Succeeded():
-            return replace(state, status="success", output=event.output, ended_at=event.at, frames={})
-        case Failed():
-            return replace(state, status="failure", problem=event.problem, ended_at=event.at, frames={})
-        case Cancelled():
-            return replace(state, status="cancelled", reason=event.reason, ended_at=event.at, frames={})
-        case Paced():
-            return state
-    assert_never(event)
+        case TaskStarted():
+            return replace(state, actions=state.actions + 1)
+        case Iterated() | Retried():
+            return replace(state, rounds=state.rounds + 1)
+        case Logged():
+            return replace(state, log_bytes=state.log_bytes + len(event.message.encode()))
+    return state
 
 
 def _with(state: State, *frames: Frame, **more: Any) -> State:
@@ -98,6 +64,7 @@ def _entered(state: State, event: Entered) -> State:
         input=event.raw if is_list else None,
         last=event.raw,
         is_started=is_list,
+        deadline=event.deadline,
         variables=event.variables,
     )
     entered = _with(state, frame, frames_made=event.frame)
@@ -113,9 +80,11 @@ def _left(state: State, event: TaskEnded | TaskSkipped | TaskFailed | TaskCancel
     frame = state.frames[event.frame]
     match event:
         case TaskSkipped():
-            return _ended(state, frame, frame.raw, "continue")
+            return _ended(replace(state, actions=state.actions + 1), frame, frame.raw, "continue")
         case TaskEnded():
-            after = state if event.context is msgspec.UNSET else replace(state, context=event.context)
+            after = replace(state, data_bytes=state.data_bytes + size(event.output))
+            if event.context is not msgspec.UNSET:
+                after = replace(after, context=event.context)
             if event.then == "end":
                 return _finished(after, event.output)
             return _ended(after, frame, event.output, event.then)
@@ -186,60 +155,3 @@ def _failed(state: State, frame: Frame, event: TaskFailed) -> State:
         frame, above = above, state.frames.get(above.parent)
     gone = _without(state, frame)
     return gone if above is None else _with(gone, _orphaned(above, frame, problem=event.problem))
-
-
-def _of_frame(state: State, event: Any) -> State:
-    frame = state.frames[event.frame]
-    match event:
-        case TaskStarted():
-            started = replace(
-                frame,
-                is_started=True,
-                input=event.input,
-                last=event.input,
-                started_at=event.at,
-                deadline=event.deadline,
-            )
-            return _with(state, started, actions=state.actions + 1)
-        case Asked():
-            return _with(state, replace(frame, is_asking=True, asks=frame.asks + 1))
-        case Valued():
-            return _with(state, replace(frame, is_asking=False, values={**frame.values, **event.values}))
-        case Iterated():
-            values = {name: value for name, value in frame.values.items() if not name.startswith("while")}
-            more = {"index": event.index, "variables": event.variables, "values": values}
-            return _with(state, replace(frame, **more), rounds=state.rounds + 1)
-        case Logged():
-            logged = replace(frame, has_result=True, result=frame.input)
-            return _with(state, logged, log_bytes=state.log_bytes + len(event.message))
-        case _:
-            return _with(state, _turned(frame, event))
-
-
-def _turned(frame: Frame, event: Any) -> Frame:
-    return replace(frame, **_changes(frame, event))
-
-
-def _changes(frame: Frame, event: Any) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    match event:
-        case Called():
-            changes = {"is_calling": True, "calls": frame.calls + 1}
-        case Returned():
-            changes = {"has_result": True, "result": event.output, "then": event.then, "is_calling": False}
-        case Waiting():
-            changes = {"due": event.until}
-        case Woken():
-            changes = {"due": None, "is_woken": True}
-        case Listening():
-            changes = {"is_listening": True}
-        case Heard():
-            changes = {"is_listening": False, "heard": (*frame.heard, event.event)}
-        case Emitted():
-            changes = {"has_result": True, "result": event.event}
-        case Retried():
-            changes = {"problem": None, "due": event.until, "index": event.attempt, "place": 0, "values": {}}
-        case Caught():
-            variables = {**frame.variables, event.name: msgspec.to_builtins(event.problem)}
-            changes = {"problem": None, "caught": event.problem, "variables": variables}
-    return changes

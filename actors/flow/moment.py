@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from actors.flow.duration import after
@@ -10,7 +10,7 @@ from actors.flow.errors import fault
 from actors.flow.program import Task
 from actors.flow.reading import Reader
 from actors.flow.state import Frame, State
-from messages.run import Entered, Returned
+from messages.task_events import Entered, Returned
 
 
 class Moment(NamedTuple):
@@ -24,14 +24,14 @@ class Moment(NamedTuple):
     chance: float
     """Between 0 and 1, for jitter."""
 
-    def enter(self, pointer: str, raw: Any, **variables: Any) -> Entered:
+    def enter(self, pointer: str, raw: Any, deadline: datetime | None = None) -> Entered:
         """Begin a task or list below this one."""
         return Entered(
             frame=self.state.frames_made + 1,
             pointer=pointer,
             parent=self.frame.id,
             raw=raw,
-            variables=variables,
+            deadline=deadline,
         )
 
     def result(self, output: Any, then: str = "") -> Returned:
@@ -44,3 +44,9 @@ class Moment(NamedTuple):
             return after(self.at, duration)
         except (ValueError, OverflowError, TypeError) as error:
             raise fault("configuration", self.frame.pointer, str(error)) from error
+
+    def span(self, slot: str, duration: Any) -> timedelta:
+        """Return how long a duration is from now on, evaluated; raises Ask, and Fault when it is none."""
+        if duration is None:
+            return timedelta()
+        return self.instant(self.read.value(slot, duration, self.frame.input)) - self.at

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from actors.flow.fast import below
+
 KINDS = ("call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait")
 WORKFLOW = "workflow"
 """The kind of the whole, whose pointer is empty."""
@@ -69,7 +71,7 @@ def read(definition: str) -> Program:
     for task in _sequence("/do", document.get("do", ())):
         tasks[task.pointer] = task
     for name, body in document.get("use", {}).get("functions", {}).items():
-        for task in _task(f"/use/functions/{name}", name, body):
+        for task in _task(below("/use/functions", name), name, body):
             tasks[task.pointer] = task
     return Program(document, tasks)
 
@@ -78,7 +80,7 @@ def _sequence(pointer: str, items: Sequence[Mapping[str, Any]]) -> Iterator[Task
     steps = []
     for place, item in enumerate(items):
         ((name, body),) = item.items()
-        steps.append(f"{pointer}/{place}/{name}")
+        steps.append(below(below(pointer, place), name))
         yield from _task(steps[-1], name, body)
     yield Task(pointer, "", SEQUENCE, {}, tuple(steps))
 
@@ -86,8 +88,8 @@ def _sequence(pointer: str, items: Sequence[Mapping[str, Any]]) -> Iterator[Task
 def _task(pointer: str, name: str, body: Mapping[str, Any]) -> Iterator[Task]:
     kind = kind_of(body)
     yield Task(pointer, name, kind, body)
-    for below, items in _lists(kind, body):
-        yield from _sequence(f"{pointer}/{below}", items)
+    for where, items in _lists(kind, body):
+        yield from _sequence(f"{pointer}/{where}", items)
 
 
 def _lists(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.flow.fast import MISS, fast, filled, names, template
+import msgspec
+
+from actors.flow.errors import Passed
+from actors.flow.fast import MISS, expression, fast, filled, names, template
 from actors.flow.program import Task
 from actors.flow.state import Frame, State
 from messages.run import Expression
 
 RUNTIME = {"name": "covey", "version": "1"}
+ASK_BYTES_MAX = 768 * 1024
+"""What is asked for at once: less than a message may have. What is left is asked for afterwards."""
 
 
 class Ask(Exception):
@@ -37,14 +42,14 @@ class Reader:
         """Return the value of a field that is an expression with or without ``${ }``; raises Ask."""
         if not isinstance(said, str):
             return self.value(slot, said, data, **more)
-        text = said.strip()
-        if text.startswith("${") and text.endswith("}"):
-            text = text[2:-1].strip()
+        inner = expression(said)
+        text = said.strip() if inner is None else inner
         return self._filled(slot, said, {"": text}, (data, more))
 
     def holds(self, slot: str, said: str, data: Any, **more: Any) -> bool:
         """Say whether a condition holds, as jq takes it: all but false and null is true; raises Ask."""
-        return self.bare(slot, said, data, **more) not in (False, None) or False
+        value = self.bare(slot, said, data, **more)
+        return value is not None and value is not False
 
     def _filled(
         self, slot: str, said: Any, texts: Mapping[str, str], on: tuple[Any, Mapping[str, Any]]
@@ -63,7 +68,7 @@ class Reader:
             else:
                 results[path] = value
         if missing:
-            raise Ask(missing)
+            raise Ask(_portion(missing))
         return results[""] if texts.keys() == {""} else filled(said, results)
 
     def _variables(self, text: str, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,28 +76,49 @@ class Reader:
         named = names(text)
         if not named:
             return {}
-        known = self._state.variables(self._frame) | self._standard(named) | dict(more)
+        known = self._standard(named) | self._state.variables(self._frame) | dict(more)
         return {name: known[name] for name in named if name in known}
 
     def _standard(self, named: frozenset[str]) -> dict[str, Any]:
         state, frame = self._state, self._frame
-        found: dict[str, Any] = {"input": frame.input, "context": state.context, "runtime": RUNTIME}
+        found: dict[str, Any] = {"context": state.context, "runtime": RUNTIME}
+        if frame.is_started:
+            found["input"] = frame.input
         if "workflow" in named:
             found["workflow"] = {
-                "id": state.workflow,
+                "id": state.id,
                 "definition": state.program.document,
                 "input": state.input,
                 "startedAt": _instant(state.begun_at),
             }
         if "task" in named:
-            found["task"] = {
-                "name": self._task.name,
-                "reference": self._task.pointer,
-                "definition": self._task.body,
-                "input": frame.raw,
-                "startedAt": _instant(frame.started_at),
-            }
+            found["task"] = self._described()
         return found
+
+    def _described(self) -> dict[str, Any]:
+        frame = self._frame
+        found = {
+            "name": self._task.name,
+            "reference": self._task.pointer,
+            "definition": self._task.body,
+            "input": frame.raw,
+            "startedAt": _instant(frame.started_at),
+        }
+        return found | ({"output": frame.result} if frame.has_result else {})
+
+
+def _portion(missing: Mapping[str, Expression]) -> dict[str, Expression]:
+    """Return as many expressions as a message takes; raises Passed when not even one fits."""
+    portion: dict[str, Expression] = {}
+    total = 0
+    for name, one in missing.items():
+        total += len(msgspec.json.encode(one))
+        if total > ASK_BYTES_MAX:
+            break
+        portion[name] = one
+    if not portion:
+        raise Passed(f"an expression and what it names have at most {ASK_BYTES_MAX} bytes")
+    return portion
 
 
 def _instant(at: Any) -> dict[str, Any] | None:

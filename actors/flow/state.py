@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from actors.flow.program import Program, Task, read
-from messages.run import Problem, Status
+from messages.problem import Problem
+from messages.run import Status
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     is_asking: bool = False
     calls: int = 0
     is_calling: bool = False
+    answer_by: datetime | None = None
+    """When a call is given up that nobody has answered."""
+    is_unsettled: bool = False
+    """Whether nobody knows what became of a call that must not be made twice."""
     is_listening: bool = False
     heard: tuple[dict[str, Any], ...] = ()
     due: datetime | None = None
@@ -61,9 +66,19 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_asking or self.is_calling or self.is_listening or self.due is not None
 
 
+class Return(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run that has ended is to go on, while its history is read."""
+
+    start: str
+    version: int
+    definition: dict[str, Any] | None = None
+    workflow_version: int = 0
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """A run; without a definition it was never begun."""
 
+    id: str = ""
     status: Status = "pending"
     definition: str = ""
     """The JSON of the definition."""
@@ -83,7 +98,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 0
     """How many rounds loops have made."""
     log_bytes: int = 0
+    data_bytes: int = 0
+    """What all tasks have put out."""
     is_paused: bool = False
+    is_cancelling: bool = False
+    returning: Return | None = None
+    restarts: int = 0
+    """How often it has been run again after its end."""
     reason: str = ""
     output: Any = None
     problem: Problem | None = None
