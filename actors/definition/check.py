@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry
 
+from actors.definition import schemas
 from actors.definition.support import CALLS, RUNS, UNSUPPORTED
 from actors.flow.fast import below
 from actors.flow.program import SEQUENCE, WORKFLOW, Program, Task, read
@@ -88,7 +89,9 @@ def _whole(program: Program) -> Iterator[Wrong]:
 def _task(program: Program, task: Task) -> Iterator[Wrong]:
     if task.kind == SEQUENCE:
         yield from _list(program, task)
-    elif task.kind != WORKFLOW:
+        return
+    yield from (Wrong(*fault) for fault in schemas.faults(task.pointer, task.body))
+    if task.kind != WORKFLOW:
         yield from _supported(program, task)
         yield from _names(program, task)
 

@@ -102,5 +102,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
     filters=frozenset({"workflow_version", "trigger"}),
     view=view,
     questions=QUESTIONS,
-    internal=frozenset({"go"}),
+    internal=frozenset({"begin", "go"}),
 )

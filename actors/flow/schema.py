@@ -23,6 +23,8 @@ def mismatch(schema: Any, data: Any) -> str:
         error = best_match(_validator(msgspec.json.encode(schema)).iter_errors(data))
     except Unresolvable as unknown:
         return f"the schema points to {unknown.ref}, which is not in it"
+    except RecursionError:
+        return "the schema points to itself without end"
     return "" if error is None else f"{error.json_path}: {error.message}"
 
 
