@@ -13,6 +13,7 @@ from actors import (
     registry,
     repo,
     resource,
+    route,
     shared_workspace,
     unfreeze_repo,
     workflow,
@@ -43,4 +44,5 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     freeze_repo.ACTOR,
     ping_registry.ACTOR,
     run.ACTOR,
+    route.ACTOR,
 )

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import graph, schedule, sharing, versions
+from actors import graph, schedule, sharing, triggers, versions
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
@@ -46,7 +46,7 @@ def needs(save: Save, turn: Turn) -> Sequence[Need]:
     names = [ByName("workspace", name) for name in (workspace_name(save.name), _misspelt(save.name))]
     resources = [_entry(resource, turn.node) for resource in _named(save.graph)]
     workspace = ById("workspace", default_workspace(turn.me.id))
-    return [ByName("workflow", save.name), *names, workspace, *resources]
+    return [ByName("workflow", save.name), *names, workspace, *resources, *triggers.needs(save)]
 
 
 def workspace_name(workflow: str) -> str:
@@ -87,6 +87,7 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     if definition == state.definition:
         return None
     versions.check(definition.definition)
+    triggers.check(definition, turn)
     check_name(save.name, turn.me.id, turn)
     return resaved(state, definition, turn, note)
 
@@ -108,6 +109,7 @@ def resaved(state: State, definition: Definition, turn: Turn, note: str = "") ->
         workflow_version=versions.number(state.versions, definition.definition),
         author=turn.sender,
         at=turn.at,
+        routes_left=triggers.left(before, definition),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, assert_never, get_args
 
 from msgspec.structs import replace
 
-from actors import defining, launching, orders, planning, plans, sharing, versions
+from actors import defining, launching, orders, planning, plans, sharing, triggers, versions
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
 from actors.defining import State, alarms, copies, owned_by, summary, view
 from actors.fields import take
@@ -153,6 +153,7 @@ def _delete(state: State, turn: Turn) -> Sequence[Event]:
         workspace=state.workspace,
         readers=tuple(sharing.readers(state.shares, turn.node)),
         shared=sharing.inside(state.shares),
+        routes=tuple(map(triggers.route_id, triggers.http(state.definition))),
     )
     return [*planning.unplan(state.plans), deleted]
 
@@ -249,13 +250,16 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
     match event:
         case Saved():
             follow = _follow(state, turn) if event.is_followed else []
-            return [*follow, *sharing.puts(owned, rights, rights)]
+            routes = triggers.claims(state.definition, event.generation, turn)
+            routes += triggers.releases(event.routes_left, event.generation, turn)
+            return [*follow, *routes, *sharing.puts(owned, rights, rights)]
         case Deleted():
             unfollow = Unfollow(workflow=turn.me.id, generation=event.generation)
             forget = Forget(kind="workflow", id=turn.me.id)
             told = [Order(Address("shared_workspace", shared), forget) for shared in event.shared]
             gone = Order(Address("workspace", event.workspace), unfollow)
-            return [gone, *sharing.drops(owned, event.readers), *told]
+            routes = triggers.releases(event.routes, event.generation, turn)
+            return [gone, *sharing.drops(owned, event.readers), *routes, *told]
         case Joined() | Left():
             return sharing.puts(owned, rights, [*event.told, *event.dropped])
         case Announced():
@@ -284,7 +288,7 @@ def _follow(state: State, turn: Turn) -> list[Order]:
 def _forked(state: State, event: Forked) -> list[Order]:
     if state.definition is None:
         return []
-    save = take(Save, replace(state.definition, name=event.name, schedule_active=False))
+    save = take(Save, replace(state.definition, name=event.name, schedule_active=False, triggers=()))
     return [Order(Address("workflow", event.into), save)]
 
 

@@ -12,6 +12,7 @@ ABOUT = {
     "peer": "The other nodes, and how to meet them.",
     "registry": "The roots on file servers, and the repositories below them.",
     "repo": "The files below a path: which tier they are in, and what went wrong.",
+    "route": "What requests over HTTP begin: one workflow for each method and path.",
     "workflow_index": "The ephemeral workflows of a registry: see covey workflows index.",
 }
 
@@ -53,6 +54,7 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("repo", ""): "storms",
     ("repo", "list"): "covey repo list --where tier=frozen --where registry_id=lab",
     ("workflow_index", ""): "lab",
+    ("route", "list"): "covey route list --where workflow=orders",
     ("du_root", ""): "du-1",
     ("du_root", "begin"): "covey du-root begin --registry-id lab --global-root /lab --wait",
     ("du_root", "fail"): "covey du-root fail du-1 --message 'the disk is being replaced'",

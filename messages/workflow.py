@@ -15,6 +15,7 @@ from messages.execution import OnCancelled
 from messages.membership import Joining, Leaving
 from messages.schedule import Schedule
 from messages.states import State
+from messages.triggers import Triggers
 from messages.workspace import Resources
 
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -71,6 +72,8 @@ class Definition(base.Value, frozen=True, kw_only=True):
     """When an owner takes a slot back: the execution is delayed, or has failed."""
     definition: dict[str, Any] | None = None
     """What it runs: a document of the Open Workflow Specification, DSL 1.0.3. Without one, others run it."""
+    triggers: Triggers = ()
+    """What begins its runs, beside its schedule; each has an ``id`` of its own."""
 
 
 class Save(Definition, base.Command, tag="workflow.save"):

@@ -53,6 +53,8 @@ class Saved(Definition, base.Event, tag="workflow.saved", forbid_unknown_fields=
     author: str = ""
     """Who saved it: ``operator`` or ``peer/<name>``."""
     at: datetime | None = None
+    routes_left: tuple[str, ...] = ()
+    """The routes of the HTTP listener that it had before."""
 
 
 class Planned(base.Event, tag="workflow.planned"):
@@ -202,3 +204,5 @@ class Deleted(base.Event, tag="workflow.deleted"):
     """The peers that had a copy."""
     shared: tuple[str, ...] = ()
     """The shared workspaces that it was in."""
+    routes: tuple[str, ...] = ()
+    """The routes of the HTTP listener that it had."""

@@ -20,6 +20,7 @@ ALIASES = {
     "execution": {"workflow": "parent", "state": "status"},
     "peer": {"state": "status"},
     "run": {"workflow": "parent", "state": "status"},
+    "route": {"workflow": "parent", "state": "status"},
 }
 """What the wire calls the columns of a kind's listing."""
 

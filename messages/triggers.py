@@ -1,0 +1,49 @@
+"""What begins the runs of a workflow: a request over HTTP, an event, a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from messages import base
+from messages.base import Token
+
+TRIGGERS_MAX = 50
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Response = Literal["sync", "accepted"]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
+
+
+class HttpTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="http"):
+    """A request to the node's HTTP listener."""
+
+    id: Token
+    method: Method
+    path: Path
+    """``/orders/{order}``: each segment is a word (letters, digits, ``-._~``) or a parameter."""
+    response: Response = "sync"
+    """``sync``: answered with the output of the run; ``accepted``: with 202 and where the run is."""
+    timeout: Seconds = 30.0
+    """How long a ``sync`` request waits; then it is answered with 202, too."""
+    secret: Token | None = None
+    """The NAME of the secret (``covey secret set``) that signs each request (Standard Webhooks)."""
+
+
+class EventTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="event"):
+    """A CloudEvent that comes in on ``covey.<node>.in.>``, or that a run of this node emits."""
+
+    id: Token
+    with_: Annotated[dict[str, Any], msgspec.Meta(min_length=1, max_length=20)] = msgspec.field(name="with")
+    """The attributes that the event must have; ``data`` may be among them."""
+
+
+class ManualTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="manual"):
+    """``workflow.launch``, said by an operator."""
+
+    id: Token
+
+
+AnyTrigger: TypeAlias = HttpTrigger | EventTrigger | ManualTrigger
+Triggers: TypeAlias = Annotated[tuple[AnyTrigger, ...], msgspec.Meta(max_length=TRIGGERS_MAX)]
