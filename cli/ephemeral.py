@@ -44,11 +44,13 @@ Wait = Annotated[bool, flag("--wait", help="Wait until it is completed or has fa
 Seconds = Annotated[float, flag("--for", min=0, help="Wait at most so many seconds; 0: as long as it takes.")]
 
 
-def add(app: typer.Typer) -> None:
-    """Register the nouns of all ephemeral workflows."""
+def add(app: typer.Typer, word: str = "") -> bool:
+    """Register the nouns of ephemeral workflows that a word names; say whether there are any."""
     actors = {actor.kind: actor for actor in ACTORS}
-    for table in TABLES:
+    named = [table for table in TABLES if kinds.is_named(table.kind, word)]
+    for table in named:
         kinds.add_noun(app, noun(actors[table.kind], table), table.kind)
+    return bool(named)
 
 
 def noun(actor: Actor[Any, Any, Any], table: Table) -> typer.Typer:

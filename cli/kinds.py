@@ -64,15 +64,23 @@ def public_commands(actor: Actor[Any, Any, Any]) -> dict[str, type[Message]]:
     return {name: command for name, command in named.items() if name not in actor.internal and name}
 
 
-def add(app: typer.Typer) -> dict[str, typer.Typer]:
-    """Register each kind as a noun, and return their groups; kinds of a family have verbs of their own."""
+def add(app: typer.Typer, word: str = "") -> dict[str, typer.Typer]:
+    """Register each kind as a noun, or the one that a word names, and return their groups.
+
+    Kinds of a family have verbs of their own.
+    """
     groups = {}
     for actor in ACTORS:
-        if actor.kind in HIDDEN or actor.family:
+        if actor.kind in HIDDEN or actor.family or not is_named(actor.kind, word):
             continue
         groups[actor.kind] = noun(actor)
         add_noun(app, groups[actor.kind], actor.kind)
     return groups
+
+
+def is_named(kind: str, word: str) -> bool:
+    """Say whether a word names a kind; the empty one names all."""
+    return not word or any(spelt == word for spelt, _ in spellings(kind))
 
 
 def add_noun(app: typer.Typer, group: typer.Typer, kind: str) -> None:

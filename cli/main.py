@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
-from cli import (
-    apply,
-    context,
-    demo,
-    dlq,
-    doctor,
-    ephemeral,
-    explain,
-    kinds,
-    peers,
-    schema,
-    show,
-    thaw,
-    trace,
-    up,
-    watch,
-    worker,
-    workflows,
-)
+from cli import show
 from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
+VERBS = ("up", "demo", "apply", "explain", "watch", "trace", "doctor", "context", "schema", "dlq")
+"""What stands before the kinds in the help; each is a module."""
+BEHIND = ("workflows", "worker")
+"""What stands behind them."""
 EPILOG = (
     "Every option can come from the environment: COVEY_DATA is --data, COVEY_WATCH_COUNT is --count of watch."
     "\n\nExample: covey up --node lab --data ~/lab"
 )
 
 
-def application() -> typer.Typer:
-    """Put the whole command line together."""
+def application(word: str = "") -> typer.Typer:
+    """Put the command line together: no more than a first word names, or all when it names nothing."""
     app = typer.Typer(
         name="covey",
         help="Run a node of a federation, and tell it what to do.",
@@ -43,22 +31,25 @@ def application() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"], "auto_envvar_prefix": "COVEY"},
     )
-    for module in (up, demo, apply, explain, watch, trace, doctor, context, schema):
-        module.add(app)
-    dlq.add(app)
-    groups = kinds.add(app)
-    peers.add(groups["peer"])
-    thaw.add(groups["resource"])
-    ephemeral.add(app)
-    workflows.add(app)
-    worker.add(app)
+    if word in (*VERBS, *BEHIND):
+        _add(app, [word])
+    elif not (word and import_module("cli.nouns").add(app, word)):
+        _add(app, VERBS)
+        import_module("cli.nouns").add(app)
+        _add(app, BEHIND)
+    app.callback()(lambda: None)  # one verb alone is still said by its name
     return app
+
+
+def _add(app: typer.Typer, modules: Iterable[str]) -> None:
+    for name in modules:
+        import_module(f"cli.{name}").add(app)
 
 
 def main() -> None:
     """Run one command line and exit: 0 done, 1 refused or failed, 2 the operator's mistake."""
     try:
-        application()(prog_name="covey")
+        application(next(iter(sys.argv[1:]), ""))(prog_name="covey")
     except Mistake as mistake:
         show.say(str(mistake))
         sys.exit(MISTAKE)

@@ -1,0 +1,17 @@
+"""The kinds as nouns, with the verbs that are more than one command."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import ephemeral, kinds, peers, thaw
+
+
+def add(app: typer.Typer, word: str = "") -> bool:
+    """Register all nouns, or only the one that a word names; say whether there is one."""
+    groups = kinds.add(app, word)
+    if "peer" in groups:
+        peers.add(groups["peer"])
+    if "resource" in groups:
+        thaw.add(groups["resource"])
+    return bool(ephemeral.add(app, word) or groups)
