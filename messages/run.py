@@ -182,6 +182,8 @@ class Call(base.Command, tag="run.call"):
     """When nobody waits for the answer any more."""
     once: bool = False
     """Whether it must not be made twice: who finds that another has begun it says ``run.lost``."""
+    is_awaited: bool = True
+    """Whether the run hears the answer; it shows such a call under way until then."""
 
 
 class Rewind(base.Command, tag="run.rewind"):

@@ -67,6 +67,7 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
         key=derive(turn.me.id, f"{event.pointer}/{event.frame}/{event.attempt}"),
         deadline=_deadline(state, frame, event.until),
         once=is_once(state.program[event.pointer].body),
+        is_awaited=event.is_awaited,
     )
     return [Task(f"call-{event.kind}", work)]
 

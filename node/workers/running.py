@@ -130,10 +130,14 @@ class Running:
         await self._answer(id, call, told)
 
     async def _is_wanted(self, call: Call) -> bool:
+        """Say whether nobody has told the run what came of the call: a task may come again after that."""
         if (call.run, call.frame) in self._given_up:
             return False
         answer = await self._voice.ask(Address(RUN, call.run), "get")
-        return answer.get("status") not in OVER and answer.get("code") != "not_found"
+        if not call.is_awaited:
+            return answer.get("status") not in OVER and answer.get("code") != "not_found"
+        waiting = {(one["frame"], one["calls"]) for one in answer.get("under_way", ())}
+        return (call.frame, call.call) in waiting
 
     async def _made(self, call: Call) -> Answered | Faulted:
         make = (await self._loaded()).makes.get(call.kind, _unknown)
