@@ -46,10 +46,13 @@ class Request:
     is_followed: bool = False
     """Whether redirects are followed."""
     response_bytes: int = RESPONSE_BYTES
+    is_path_secret: bool = False
 
     @property
     def place(self) -> str:
         """Where it goes, without what may be secret in an address."""
+        if self.is_path_secret:
+            return str(self.url.origin())
         return str(self.url.with_user(None).with_query(None).with_fragment(None))
 
 
