@@ -83,7 +83,10 @@ def _rewound(state: State, command: run.Rewound, turn: Turn) -> Sequence[Event]:
         return []
     if command.problem is not None:
         return [Unmoved(code=command.problem.type, detail=command.problem.detail)]
-    frames = msgspec.convert(command.frames, list[Frame], str_keys=True)
+    try:
+        frames = msgspec.convert(command.frames, list[Frame], str_keys=True)
+    except msgspec.ValidationError as error:
+        raise Rejected("invalid_body", str(error), at="/frames") from error
     lost = _unknown(state, _program(state, asked.definition), frames)
     if lost:
         return [Unmoved(code="definition_conflict", detail=f"the definition has no such action as {lost}")]

@@ -18,29 +18,31 @@ def listen(now: Moment) -> Listening | Returned | Unheard:
     """Wait for events until enough have come; those that are none of ours are put back."""
     to, frame = now.task.body["listen"]["to"], now.frame
     taken: list[Mapping[str, Any]] = []
-    open_ = list(range(len(filters(to))))
-    has_ended = False
+    open_ = set(range(len(filters(to))))
     for place, event in enumerate(frame.heard):
-        ends = _which(now, until(to), event, f"until{place}")
+        if _which(now, until(to), event, f"until{place}"):
+            return now.result(_read(now, taken))
         fits = _which(now, filters(to), event, f"heard{place}")
-        wanted = [number for number in fits if "all" not in to or number in open_]
-        has_ended |= bool(ends)
-        if wanted or (is_anything(to) and not ends):
-            taken.append(event)
-            open_ = [number for number in open_ if number not in wanted]
-        elif not ends:
+        if not is_anything(to) and not (fits & open_ if "all" in to else fits):
             return Unheard(frame=frame.id, place=place)
-    is_enough = not open_ if "all" in to else has_ended or _has_enough(now, to, taken)
-    if is_enough:
-        return now.result(_read(now, taken))
+        taken.append(event)
+        open_ -= fits
+        if _has_enough(now, to, taken, open_):
+            return now.result(_read(now, taken))
+    if to.get("all") == []:
+        return now.result([])
     return Listening(frame=frame.id, pointer=frame.pointer)
 
 
-def _has_enough(now: Moment, to: Mapping[str, Any], taken: Sequence[Mapping[str, Any]]) -> bool:
+def _has_enough(
+    now: Moment, to: Mapping[str, Any], taken: Sequence[Mapping[str, Any]], open_: set[int]
+) -> bool:
+    if "all" in to:
+        return not open_
     condition = to.get("until")
     if isinstance(condition, str):
-        return bool(taken) and now.read.holds(f"enough{len(taken)}", condition, _read(now, taken))
-    return bool(taken) and condition is None
+        return now.read.holds(f"enough{len(taken)}", condition, _read(now, taken))
+    return condition is None
 
 
 def _read(now: Moment, events: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -81,9 +83,9 @@ def _is_open(value: Any) -> bool:
     return isinstance(value, Mapping | list)
 
 
-def _which(now: Moment, known: Sequence[Mapping[str, Any]], event: Mapping[str, Any], slot: str) -> list[int]:
+def _which(now: Moment, known: Sequence[Mapping[str, Any]], event: Mapping[str, Any], slot: str) -> set[int]:
     """Return the numbers of the filters that an event passes; raises Ask."""
-    return [n for n, one in enumerate(known) if all(_tests(now, one["with"], event, f"{slot}.{n}"))]
+    return {n for n, one in enumerate(known) if all(_tests(now, one["with"], event, f"{slot}.{n}"))}
 
 
 def _tests(now: Moment, with_: Mapping[str, Any], event: Mapping[str, Any], slot: str) -> Iterator[bool]:
