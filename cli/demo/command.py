@@ -19,6 +19,7 @@ from cli import show
 from cli.demo.freeze import play as play_freeze
 from cli.demo.plan import play as play_plan
 from cli.demo.program import Unexpected
+from cli.demo.run import play as play_run
 from cli.errors import DONE, FAILED, Failed
 from cli.session import Json
 
@@ -30,9 +31,10 @@ class Act(StrEnum):
 
     PLAN = "plan"
     FREEZE = "freeze"
+    RUN = "run"
 
 
-ACTS = {Act.PLAN: play_plan, Act.FREEZE: play_freeze}
+ACTS = {Act.PLAN: play_plan, Act.FREEZE: play_freeze, Act.RUN: play_run}
 
 Acts = Annotated[
     list[Act], typer.Option("--act", envvar="COVEY_DEMO_ACT", help="Which act; may be repeated. Else all.")
