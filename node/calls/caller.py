@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +40,10 @@ async def answer(make: Make, call: Call, seconds: float = SECONDS) -> Answered |
     except Failed as failed:
         return _faulted(call, failed, secrecy)
     except Exception as error:  # a call is not made again for a mistake of ours: it may have had its effect
-        _LOG.error("%s of run %s failed unexpectedly: %s", call.kind, call.run, type(error).__name__)
+        # Without the words of the error: they may repeat what is secret.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = (call.kind, call.run, type(error).__name__, where.filename, where.lineno)
+        _LOG.error("%s of run %s failed unexpectedly: %s at %s:%s", *told)
         return _faulted(call, Failed("runtime", f"the call failed: {type(error).__name__}"), secrecy)
 
 

@@ -71,7 +71,7 @@ class Response:
 class Client:
     """Sends requests over connections to addresses that may be reached."""
 
-    def __init__(self, egress: Egress, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, egress: Egress) -> None:
         self._egress = egress
         connector = aiohttp.TCPConnector(
             resolver=Resolver(egress),
@@ -80,7 +80,7 @@ class Client:
             limit=CONNECTIONS_MOST,
             limit_per_host=CONNECTIONS_OF_HOST,
             keepalive_timeout=KEEP_SECONDS,
-            ssl=tls or True,
+            ssl=_tls(),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -180,6 +180,13 @@ def address(text: str) -> URL:
     if not url.host or not port:
         raise misconfigured("the address has no host, or a port that there is not")
     return url
+
+
+def _tls() -> ssl.SSLContext:
+    """Trust whom the machine trusts when the worker starts, or SSL_CERT_FILE says."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _check(request: Request) -> None:

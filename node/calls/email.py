@@ -67,7 +67,7 @@ class EmailCalls:
                 session.stop()
                 await asyncio.wait([work], timeout=END_SECONDS)
         return {
-            "message_id": message["Message-ID"],
+            "message_id": f"<{call.key}@{DOMAIN}>",
             "sent": len(recipients) - len(left_out),
             "refused": left_out,
         }
@@ -117,7 +117,6 @@ class Session:
         where = f"{self._server.host}:{self._server.port}"
         try:
             with self._open() as smtp:
-                self._smtp = smtp
                 self._enter(smtp)
                 return sorted(smtp.send_message(message, to_addrs=recipients))
         except smtplib.SMTPAuthenticationError as error:
@@ -134,22 +133,27 @@ class Session:
             raise Failed("communication", f"{where}: {type(error).__name__}", 503) from None
 
     def _open(self) -> smtplib.SMTP:
+        """Connect; what is not connected yet is known already, so that it can be stopped."""
         place, context = self._place, ssl.create_default_context()
 
         class Plain(smtplib.SMTP):
             def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-                # The name is for the certificate; the connection is to what was checked.
-                return socket.create_connection((place, port), timeout)
+                return socket.create_connection((place, port), timeout)  # what was checked, not the name
 
         class Sealed(smtplib.SMTP_SSL):
             def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
                 line = socket.create_connection((place, port), timeout)
                 return context.wrap_socket(line, server_hostname=host)
 
-        host, port = self._server.host, self._server.port
-        if self._server.scheme == "smtps":
-            return Sealed(host, port, timeout=SECONDS, context=context)
-        return Plain(host, port, timeout=SECONDS)
+        sealed = self._server.scheme == "smtps"
+        smtp = Sealed(timeout=SECONDS, context=context) if sealed else Plain(timeout=SECONDS)
+        vars(smtp)["_host"] = self._server.host  # what the certificate has to name
+        self._smtp = smtp
+        code, _ = smtp.connect(self._server.host, self._server.port)
+        if code != 220:
+            smtp.close()
+            raise smtplib.SMTPConnectError(code, b"")
+        return smtp
 
     def _enter(self, smtp: smtplib.SMTP) -> None:
         """Encrypt where it can be, and say who we are; a password is not said where others may hear it."""

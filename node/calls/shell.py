@@ -41,9 +41,10 @@ for what, most in (("CPU", {CPU_SECONDS}), ("DATA", {MEMORY_BYTES}), ("FSIZE", {
     most = most if highest == resource.RLIM_INFINITY else min(most, highest)
     resource.setrlimit(number, (most, most))
 try:
-    os.execvp(sys.argv[1], sys.argv[1:])
+    names = sys.argv[1].split("=")  # Python itself adds one
+    os.execvpe(sys.argv[2], sys.argv[2:], {{name: os.environ[name] for name in names}})
 except OSError as error:
-    sys.stderr.write(f"{{sys.argv[1]}}: {{error.strerror}}")
+    sys.stderr.write(f"{{sys.argv[2]}}: {{error.strerror}}")
     sys.exit(127)
 """
 """Bounds itself before it becomes the program: what is started later inherits that."""
@@ -96,12 +97,13 @@ async def _run(
 
 async def _started(argv: list[str], environment: Mapping[str, str], directory: Path) -> Process:
     """Start it at the head of a group of its own; when cancelled meanwhile, it is ended."""
-    words = (sys.executable, "-I", "-S", "-c", _LAUNCH, *argv)
+    environment = {"PATH": PATH, **environment}
+    words = (sys.executable, "-I", "-S", "-c", _LAUNCH, "=".join(environment), *argv)
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *words,
             cwd=directory,
-            env={"PATH": PATH, **environment},
+            env=environment,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
