@@ -16,6 +16,8 @@ from messages.execution import Fail
 from messages.workflow import Launch
 
 ID_CHARACTERS = 32
+INPUT_BYTES_MAX = 200 * 1024
+"""With the definition it has to fit into one message to the run."""
 
 
 def check(state: State, command: Launch, turn: Turn) -> None:
@@ -27,6 +29,8 @@ def check(state: State, command: Launch, turn: Turn) -> None:
         raise Rejected("inactive", f"{turn.me.id} is not active; save it with active: true")
     if definition.definition is None:
         raise Rejected("no_definition", f"{turn.me.id} does not say what to run; save it with a definition")
+    if len(msgspec.json.encode(command.input)) > INPUT_BYTES_MAX:
+        raise Rejected("too_large", f"an input has at most {INPUT_BYTES_MAX} bytes of JSON", at="/input")
     if (command.execution or command.parent) and not turn.is_internal:
         raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
 

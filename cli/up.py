@@ -87,6 +87,14 @@ AllowShell = Annotated[
     bool,
     typer.Option("--allow-shell", envvar="COVEY_ALLOW_SHELL", help="Let runs run programs on this machine."),
 ]
+Http = Annotated[
+    str,
+    typer.Option(
+        "--http",
+        envvar="COVEY_HTTP",
+        help="[HOST:]PORT of the HTTP listener; without a host only this machine reaches it.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", envvar="COVEY_VERBOSE", help="Log more, with tracebacks.")
 ]
@@ -110,6 +118,7 @@ def add(app: typer.Typer) -> None:
         leave: Leave = None,
         allow_egress: Allow = None,
         allow_shell: AllowShell = False,
+        http: Http = "",
         verbose: Verbose = False,
         json: Json = False,
     ) -> None:
@@ -119,7 +128,7 @@ def add(app: typer.Typer) -> None:
         where = Settings(data=data, node=name, nats=nats, port=port, advertise=advertise)
         settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
         settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
-        settings = replace(settings, may_run_programs=allow_shell)
+        settings = replace(settings, may_run_programs=allow_shell, http=http)
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))
@@ -201,8 +210,9 @@ class Run:
             sys.stdout.write(endpoint.replace("\n", "") + "\n")
             sys.stdout.flush()
             return
-        url = read_endpoint(home.path).nats_url
-        print(f"covey: node {home.node} is ready at {url} (data {home.path}, pid {os.getpid()})", flush=True)
+        at = read_endpoint(home.path)
+        urls = f"{at.nats_url} and {at.http_url}" if at.http_url else at.nats_url
+        print(f"covey: node {home.node} is ready at {urls} (data {home.path}, pid {os.getpid()})", flush=True)
 
     def _failed(self, error: Exception) -> int:
         if self._is_verbose or self._is_ready or not is_foreseen(first(error)):

@@ -16,7 +16,7 @@ from messages.subjects import is_token
 SECRET_BYTES = 32
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that another client needs: written to ``endpoint.json`` once the node is ready."""
 
     node: str
@@ -24,6 +24,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     nkey_seed_file: str
     """The seed of the operator; empty when the NATS is not managed by the node and asks for none."""
     pid: int
+    http_url: str = ""
+    """Where the HTTP listener is; empty: there is none."""
 
 
 class WrongName(Exception):
@@ -58,10 +60,12 @@ class Home:
             write_private(path, secrets.token_hex(SECRET_BYTES))
         return bytes.fromhex(path.read_text().strip())
 
-    def announce(self, nats_url: str, operator_seed: Path | None) -> None:
+    def announce(self, nats_url: str, operator_seed: Path | None, http_url: str = "") -> None:
         """Tell other programs where the node is."""
         seed = str(operator_seed) if operator_seed else ""
-        told = Endpoint(node=self.node, nats_url=nats_url, nkey_seed_file=seed, pid=os.getpid())
+        told = Endpoint(
+            node=self.node, nats_url=nats_url, nkey_seed_file=seed, pid=os.getpid(), http_url=http_url
+        )
         write_private(self.endpoint_file, msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
 
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ from node.workers import running
 from node.workers.own import Own
 from node.workers.queues import REGISTRY
 from store.queries import Filter, listing
+from store.step import Outgoing
 from store.store import Store
 
 LANES = (CMD, EVT, TASK)
@@ -87,6 +88,8 @@ class Parts:
     edge: Edge
     own: Own | None = None
     """The worker within the node; None: other processes do its work."""
+    hearers: list[Callable[[Sequence[Outgoing]], None]] = field(default_factory=list)
+    """Who in the node hears what was committed."""
 
 
 class Node:
@@ -200,6 +203,8 @@ class Node:
         self._parts.relay.put([row for row in rows if row.lane in LANES])
         self._parts.links.put(rows)
         self._parts.questions.hear(rows)
+        for hear in self._parts.hearers:
+            hear(rows)
 
     async def _consume(self, group: asyncio.TaskGroup) -> None:
         bus = self._parts.bus

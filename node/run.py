@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,18 +23,23 @@ from node.engine import Engine
 from node.fault import planted
 from node.home import Home, open_home
 from node.intake import Intake
+from node.keyring import Keyring
 from node.links import Links
 from node.meeting import Meeting
 from node.node import LANES, Node, Parts, clock, report, stream_settings
 from node.operate import Operations
 from node.questions import Questions
 from node.relay import Relay, dress_sealed
+from node.routes import Routes
 from node.settings import Settings
 from node.workers.own import Own
 from node.workers.running import Running
 from node.workers.voice import OwnVoice, Voice
 from store.open import open_store
 from store.store import Store
+
+if TYPE_CHECKING:
+    from node.http import Listener
 
 
 @asynccontextmanager
@@ -53,11 +59,14 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
             await (watcher or bus).watch_unknown(home.node, [actor.kind for actor in ACTORS], node.unknown)
             bus.on_reconnect = lambda: node.reconnected(group)
             await node.start(group)
-            home.announce(parts.links.url, _operator_seed(home, settings))
+            listener = await _listen(home, settings, parts)
+            home.announce(parts.links.url, _operator_seed(home, settings), listener.url if listener else "")
             try:
                 yield home
             finally:
                 home.endpoint_file.unlink(missing_ok=True)
+                if listener is not None:
+                    await listener.stop()
                 await node.stop()
 
 
@@ -168,6 +177,30 @@ def _own(home: Home, settings: Settings, means: tuple[Bus, Voice], reach: Callab
     bus, voice = means
     running = Running(bus, home.node, voice, settings.outside(home.path))
     return Own(bus, home.node, voice, TABLES, reach=reach, runs=(running, settings.queues()))
+
+
+async def _listen(home: Home, settings: Settings, parts: Parts) -> Listener | None:
+    address = settings.http_address()
+    if address is None:
+        return None
+    from node.http import Listener, Means  # noqa: PLC0415  # a node that listens to nobody needs none of it
+
+    routes = Routes(home.node)
+    parts.hearers.append(routes.following.hear)
+    await routes.load(parts.store, parts.engine)
+    means = Means(
+        node=home.node,
+        edge=parts.edge,
+        engine=parts.engine,
+        intake=parts.intake,
+        answers=parts.answers,
+        keyring=Keyring(home.path),
+        secret=home.seal_secret(),
+        clock=clock,
+    )
+    listener = Listener(means, routes)
+    await listener.open(*address)
+    return listener
 
 
 def _scratch(home: Home) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bus.config import LOOPBACK
 from node.calls.egress import parse_all
 from node.calls.outside import Outside
 from node.workers.running import QUEUES
@@ -39,6 +40,8 @@ class Settings:
     """``CIDR[:PORT]`` that calls of runs may reach beside public addresses."""
     may_run_programs: bool = False
     """Whether runs may run programs on this machine."""
+    http: str = ""
+    """``[HOST:]PORT`` of the HTTP listener, the loopback address without a host; empty: there is none."""
 
     def check(self) -> None:
         """Raise ValueError, naming the option, when what was set cannot be or would have no effect."""
@@ -47,6 +50,7 @@ class Settings:
             if urlsplit(url).username is not None:
                 raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
         parse_all(self.allow_egress)
+        self.http_address()
         unknown = [queue for queue in self.left if queue not in QUEUES]
         if unknown:
             raise ValueError(f"--leave: there is no queue {unknown[0]}; there are {', '.join(QUEUES)}")
@@ -58,6 +62,15 @@ class Settings:
             _check_file(name, path)
         _check_file("--tls-ca", self.ca)
         self.tls()
+
+    def http_address(self) -> tuple[str, int] | None:
+        """Return where the HTTP listener is to be; raises ValueError."""
+        if not self.http:
+            return None
+        host, _, port = self.http.rpartition(":")
+        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+            raise ValueError(f"--http {self.http}: give a PORT, or HOST:PORT")
+        return host.removeprefix("[").removesuffix("]") or LOOPBACK, int(port)
 
     def queues(self) -> tuple[str, ...]:
         """Return the queues of runs that the node itself does."""

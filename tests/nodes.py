@@ -124,9 +124,9 @@ async def operating(data: Path) -> AsyncIterator[Operator]:
 
 
 @asynccontextmanager
-async def one_node(data: Path, name: str) -> AsyncIterator[Operator]:
+async def one_node(data: Path, name: str, **settings: Any) -> AsyncIterator[Operator]:
     """Run a node in this process."""
-    async with running(Settings(data=data, node=name)), operating(data) as operator:
+    async with running(Settings(data=data, node=name, **settings)), operating(data) as operator:
         yield operator
 
 

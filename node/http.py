@@ -1,0 +1,258 @@
+"""The node's HTTP listener: requests begin the runs of workflows, and are told what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+from aiohttp import web
+
+from actors import triggers
+from messages import subjects
+from messages.envelope import ACTOR, instant
+from messages.route import Claimed
+from messages.triggers import HttpTrigger
+from node.answers import Answers
+from node.edge import Edge
+from node.engine import Engine
+from node.intake import Intake, outcome_of
+from node.keyring import Keyring, is_signed
+from node.routes import Routes
+from node.serving import Refused, Serving, told
+
+BODY_BYTES_MAX = 256 * 1024
+KEY_CHARACTERS_MAX = 200
+SEND_SECONDS = 10.0
+"""How long a client may take to send its request."""
+REQUESTS_MAX = 100
+"""How many requests are served at a time."""
+STATUS = {"not_found": 404, "invalid_message": 400, "too_deep": 400, "too_large": 413}
+"""How a refusal of a launch is told; 409 otherwise."""
+
+_LOG = logging.getLogger("covey.http")
+
+
+class Means(NamedTuple):
+    """What the listener needs of its node."""
+
+    node: str
+    edge: Edge
+    engine: Engine
+    intake: Intake
+    answers: Answers
+    keyring: Keyring
+    secret: bytes
+    """What makes the ids of runs from keys of requests, so that nobody can guess them."""
+    clock: Callable[[], int]
+
+
+class Asked(NamedTuple):
+    """A request that begins a run."""
+
+    claimed: Claimed
+    run: str
+    input: Mapping[str, Any]
+    is_keyed: bool
+    """Whether the client says which requests are repeats of one."""
+
+
+class Listener:
+    """Answers requests; all that it says is JSON."""
+
+    def __init__(self, means: Means, routes: Routes) -> None:
+        self._means = means
+        self._routes = routes
+        self._serving = Serving(self._handle, SEND_SECONDS, BODY_BYTES_MAX)
+        self._is_stopping = False
+        self.url = ""
+        """Where it listens."""
+        self.busy = 0
+        """How many requests are being served."""
+
+    async def open(self, host: str, port: int) -> None:
+        """Begin to listen; raises OSError."""
+        self.url = await self._serving.open(host, port)
+
+    async def stop(self) -> None:
+        """Take no new request; those that wait for a run are told where it is."""
+        self._is_stopping = True
+        self._means.engine.waiting.close()
+        await self._serving.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        if request.rel_url.raw_path == "/healthz":
+            return self._health(request)
+        if self._is_stopping or self.busy >= REQUESTS_MAX:
+            detail = "the node stops" if self._is_stopping else f"{REQUESTS_MAX} requests are served already"
+            return Refused(503, "overloaded", detail, {"Retry-After": "1"}).response()
+        self.busy += 1
+        try:
+            return await self._answer(request)
+        except Refused as no:
+            return no.response()
+        finally:
+            self.busy -= 1
+
+    def _health(self, request: web.BaseRequest) -> web.Response:
+        if request.method != "GET":
+            return _not_allowed(request.method, ("GET",)).response()
+        status = 503 if self._is_stopping else 200
+        return told(status, {"status": "stopping" if self._is_stopping else "ok", "node": self._means.node})
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        try:
+            parts = [unquote(one, errors="strict") for one in triggers.segments(request.rel_url.raw_path)]
+        except UnicodeDecodeError as error:
+            raise Refused(400, "invalid_path", "the path is not UTF-8") from error
+        if parts[:1] == ["runs"] and len(parts) == 2:
+            if request.method != "GET":
+                raise _not_allowed(request.method, ("GET",))
+            return await self._show(parts[1])
+        found = self._routes.find(request.method, parts)
+        if found.claimed is None:
+            if found.methods:
+                raise _not_allowed(request.method, found.methods)
+            raise Refused(404, "not_found", "nothing is served under this path")
+        if not found.claimed.is_active:
+            raise Refused(409, "inactive", f"the workflow {found.claimed.workflow} is not active")
+        return await self._trigger(await self._read(request, found.claimed, found.parameters))
+
+    async def _read(self, request: web.BaseRequest, claimed: Claimed, parameters: Mapping[str, str]) -> Asked:
+        body = await self._body(request)
+        trigger = claimed.trigger
+        if trigger.secret is not None:
+            self._check_signature(trigger.secret, request, body)
+        try:
+            read = triggers.body_of(request.headers.get("Content-Type", ""), body)
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, "invalid_body", f"the body cannot be read: {error}") from error
+        input = {
+            "method": request.method,
+            "path": request.rel_url.raw_path,
+            "parameters": parameters,
+            "query": _query(request),
+            "headers": triggers.kept_headers(request.headers),
+            "body": read,
+        }
+        key = _key(request, is_signed=trigger.secret is not None)
+        return Asked(claimed, self._run_id(claimed, key), input, bool(key))
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(415, "unsupported_encoding", "send the body as it is")
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await request.read()
+        except TimeoutError as error:
+            raise Refused(408, "too_slow", f"the request took more than {SEND_SECONDS:g} s") from error
+        except web.HTTPRequestEntityTooLarge as error:
+            raise Refused(413, "too_large", f"a body has at most {BODY_BYTES_MAX} bytes") from error
+
+    def _check_signature(self, name: str, request: web.BaseRequest, body: bytes) -> None:
+        id, timestamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
+        key = self._means.keyring.key(name)
+        if key is None:
+            _LOG.error("requests are refused, for there is no secret %s: covey secret set %s", name, name)
+            raise Refused(503, "no_secret", "what checks the signature is not set up")
+        signatures = triggers.signatures(request.headers.get("webhook-signature", ""))
+        is_right = is_signed(key, triggers.signed(id, timestamp, body), signatures)
+        if not id or not is_right or not triggers.is_timely(timestamp, instant(self._means.clock())):
+            detail = "webhook-id, webhook-timestamp and webhook-signature do not go with the body"
+            raise Refused(401, "bad_signature", detail)
+
+    def _run_id(self, claimed: Claimed, key: str) -> str:
+        if not key:
+            return uuid.uuid4().hex
+        said = f"http/{claimed.workflow}/{claimed.trigger.id}/{key}".encode()
+        return hmac.new(self._means.secret, said, hashlib.sha256).hexdigest()[:32]
+
+    async def _trigger(self, asked: Asked) -> web.Response:
+        before = await self._run(asked.run) if asked.is_keyed else None
+        if before is None:
+            await self._launch(asked)
+        elif not triggers.is_repeat(before.get("input"), asked.input):
+            raise Refused(422, "key_reused", "the key was of another request; give each one its own")
+        trigger = asked.claimed.trigger
+        if trigger.response == "accepted":
+            return _accepted(asked.run)
+        return await self._result(asked, trigger)
+
+    async def _launch(self, asked: Asked) -> None:
+        means, id = self._means, uuid.uuid4().hex
+        body = msgspec.json.encode({"run": asked.run, "input": asked.input, "trigger": "http"})
+        subject = subjects.call(means.node, "workflow", asked.claimed.workflow, "launch")
+        envelope = means.edge.envelope(subject, {}, body, (lambda: id, means.clock(), 1))
+        envelope = msgspec.structs.replace(envelope, sender=ACTOR)
+        outcome = outcome_of(await means.intake.call(envelope))
+        if outcome.status != "done":
+            raise Refused(STATUS.get(outcome.code, 409), outcome.code, outcome.detail)
+
+    async def _result(self, asked: Asked, trigger: HttpTrigger) -> web.Response:
+        await self._ask(asked.run, "wait", {"timeout": trigger.timeout})
+        run = await self._run(asked.run)
+        if run is None or run["ended_at"] is None:
+            return _accepted(asked.run)
+        if not triggers.is_repeat(run["input"], asked.input):
+            raise Refused(422, "key_reused", "the key was of another request; give each one its own")
+        location = {"Location": f"/runs/{asked.run}"}
+        if run["status"] == "success":
+            return told(200, run["output"], location)
+        return told(500, _problem(asked.run, run), location)
+
+    async def _show(self, id: str) -> web.Response:
+        """Tell how a run goes; only of those that requests have begun, whose ids nobody can guess."""
+        run = await self._run(id) if subjects.is_token(id) else None
+        if run is None or run["trigger"] != "http":
+            raise Refused(404, "not_found", "there is no such run")
+        shown = {name: run[name] for name in ("status", "output", "error", "begun_at", "ended_at")}
+        return told(200, {"run": id, "is_final": run["ended_at"] is not None, **shown})
+
+    async def _run(self, id: str) -> dict[str, Any] | None:
+        run = await self._ask(id, "get", {})
+        return run if "input" in run else None
+
+    async def _ask(self, id: str, query: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        means = self._means
+        reply = await means.answers.answer("run", id, query, msgspec.json.encode(asked), means.clock())
+        return msgspec.json.decode(reply, type=dict[str, Any])
+
+
+def _not_allowed(method: str, methods: tuple[str, ...]) -> Refused:
+    allow = ", ".join(methods)
+    return Refused(405, "method_not_allowed", f"{method} is not served here; {allow} is", {"Allow": allow})
+
+
+def _accepted(run: str) -> web.Response:
+    return told(202, {"run": run}, {"Location": f"/runs/{run}"})
+
+
+def _problem(run: str, view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the problem of a run as RFC 9457 has it: its status is the one of the answer."""
+    error = view["error"] or {"type": "cancelled", "title": "Cancelled", "detail": view["reason"]}
+    return {**error, "status": 500, "cause_status": error.get("status", 499), "run": run}
+
+
+def _query(request: web.BaseRequest) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in request.rel_url.query:
+        values = request.rel_url.query.getall(name)
+        found[name] = values[0] if len(values) == 1 else values
+    return found
+
+
+def _key(request: web.BaseRequest, *, is_signed: bool) -> str:
+    """Return what repeats of one request have in common; of a signed one, what was signed."""
+    own = "" if is_signed else request.headers.get("Idempotency-Key", "")
+    key = own or request.headers.get("webhook-id", "")
+    if len(key) > KEY_CHARACTERS_MAX:
+        raise Refused(400, "invalid_key", f"a key has at most {KEY_CHARACTERS_MAX} characters")
+    return key
