@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,9 +15,9 @@ from bus.consumer import Delivery
 from bus.streams import ConsumerSettings, work_settings
 from bus.tasks import end
 from messages import subjects
-from messages.base import Command, encode
+from messages.base import Command, encode, tag
 from messages.envelope import Address, derive
-from messages.run import Answered, Call, Evaluate, Evaluated, Faulted
+from messages.run import Answered, Call, Evaluate, Evaluated, Faulted, Lost
 from node.calls import caller
 from node.calls.outside import Outside
 from node.workers.expressions import Evaluator, work
@@ -37,8 +36,6 @@ HANDS_OTHERWISE = 8
 """How many tasks of a queue are done at a time."""
 SECONDS = {"shell": 600.0, "database": 60.0}
 """What a call of a kind may take, where that is not what all may."""
-GIVEN_UP_MOST = 10_000
-"""How many frames are remembered whose calls need not be made."""
 EVALUATOR_SECONDS = 1.0
 """How long to wait before children are started again that did not start."""
 OVER = ("success", "failure", "cancelled")
@@ -47,6 +44,8 @@ HARMLESS = ("not_found", "id_reused", "state_conflict")
 
 _LOG = logging.getLogger("covey.worker")
 _T = TypeVar("_T", bound=Command)
+
+Told = Answered | Faulted | Lost
 
 
 def source(node: str, queue: str) -> ConsumerSettings:
@@ -70,7 +69,6 @@ class Running:
         self._evaluator = Kept()
         self._loading = asyncio.Lock()
         self._calls: Calls | None = None
-        self._given_up: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._making: dict[tuple[str, int], asyncio.Timeout] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,7 +78,10 @@ class Running:
 
         async def listen() -> None:
             async for event in heard:
-                self._give_up(event.subject.split(".")[-2], event.body)
+                try:
+                    self._give_up(event.subject.split(".")[-2], event.body)
+                except Exception as error:  # the others must be heard all the same
+                    _LOG.warning("a cancellation was not understood: %s", type(error).__name__)
 
         self._tasks = [start(listen()), start(self._evaluator.keep())]
 
@@ -115,33 +116,37 @@ class Running:
     async def call(self, id: str, delivery: Delivery) -> None:
         """Make a call, unless nobody waits for it any more, and tell the run."""
         call = _read(delivery, Call)
-        if call is None or not await self._is_wanted(call):
+        if call is None:
             return
         frame = (call.run, call.frame)
         try:
             async with asyncio.timeout(None) as scope:
                 self._making[frame] = scope
-                told = await self._made(call)
+                told = await self._done(call, delivery.attempts)
         except TimeoutError:
             _LOG.info("a call of run %s was given up", call.run)
             return
         finally:
             self._making.pop(frame, None)
-        await self._answer(id, call, told)
+        if told is not None:
+            await self._answer(id, call, told)
+
+    async def _done(self, call: Call, attempt: int) -> Told | None:
+        """Return what is to be told of a call, None when nobody wants to hear it."""
+        if not await self._is_wanted(call):
+            return None
+        if call.once and attempt > 1:  # who had it in hand may have made it
+            return Lost(frame=call.frame, call=call.call)
+        make = (await self._loaded()).makes.get(call.kind, _unknown)
+        return await caller.answer(make, call, SECONDS.get(call.kind, caller.SECONDS))
 
     async def _is_wanted(self, call: Call) -> bool:
         """Say whether nobody has told the run what came of the call: a task may come again after that."""
-        if (call.run, call.frame) in self._given_up:
-            return False
         answer = await self._voice.ask(Address(RUN, call.run), "get")
         if not call.is_awaited:
             return answer.get("status") not in OVER and answer.get("code") != "not_found"
         waiting = {(one["frame"], one["calls"]) for one in answer.get("under_way", ())}
         return (call.frame, call.call) in waiting
-
-    async def _made(self, call: Call) -> Answered | Faulted:
-        make = (await self._loaded()).makes.get(call.kind, _unknown)
-        return await caller.answer(make, call, SECONDS.get(call.kind, caller.SECONDS))
 
     async def _loaded(self) -> Calls:
         async with self._loading:
@@ -150,8 +155,8 @@ class Running:
                 self._calls = made(self._outside)
             return self._calls
 
-    async def _answer(self, id: str, call: Call, told: Answered | Faulted) -> None:
-        verb = "answered" if isinstance(told, Answered) else "faulted"
+    async def _answer(self, id: str, call: Call, told: Told) -> None:
+        verb = tag(told).partition(".")[2]
         refusal = await self._tell(id, call.run, verb, told)
         if refusal:
             wrong = fault("runtime", call.pointer, f"the answer is refused: {refusal}")
@@ -168,13 +173,10 @@ class Running:
         return f"{outcome.code}: {outcome.detail}"
 
     def _give_up(self, run: str, body: bytes) -> None:
-        """Stop the call of a frame that was cancelled, or do not begin it."""
-        frame = (run, int(msgspec.json.decode(body).get("frame", 0)))
-        if frame in self._making:
-            self._making[frame].reschedule(asyncio.get_running_loop().time())
-        self._given_up[frame] = None
-        while len(self._given_up) > GIVEN_UP_MOST:
-            self._given_up.popitem(last=False)
+        """Stop the call of a frame that was cancelled; one that is not begun yet is not wanted then."""
+        making = self._making.get((run, int(msgspec.json.decode(body)["frame"])))
+        if making is not None:
+            making.reschedule(asyncio.get_running_loop().time())
 
 
 class Kept:
