@@ -1,1 +1,5 @@
 """What an operator types: one more client of the node's bus."""
+
+from cli import lazy
+
+lazy.defer()

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from cli import show
+from cli import lazy, show
 from cli.client import read_endpoint
 from cli.errors import DONE, FAILED, MISTAKE
 from cli.session import DATA, Data, Json
@@ -129,6 +129,7 @@ def add(app: typer.Typer) -> None:
         settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
         settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
         settings = replace(settings, may_run_programs=allow_shell, http=http)
+        lazy.settle()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)
         raise typer.Exit(uvloop.run(Run(settings, verbose, json).until_stopped()))

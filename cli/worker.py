@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from actors import TABLES
-from cli import show
+from cli import lazy, show
 from cli.client import Client
 from cli.errors import DONE, FAILED, Mistake
 from cli.session import Session, flag, nouns, verb
@@ -156,6 +156,7 @@ class Run:
     async def until_stopped(self, duties: Callable[[Process], list[Duty]]) -> int:
         """Work and return the exit code."""
         log_to_stderr(is_verbose=False)
+        lazy.settle()
         self._listen()
         try:
             async with self.session.node() as client:

@@ -8,11 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import jsonschema
 import msgspec
+import referencing
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
-from referencing import Registry
 
 from actors.definition import schemas
 from actors.definition.support import CALLS, RUNS, UNSUPPORTED
@@ -46,10 +45,10 @@ def check(document: Any) -> list[Wrong]:
 
 
 @cache
-def _validator() -> Draft202012Validator:
+def _validator() -> jsonschema.Draft202012Validator:
     text = files("actors.definition").joinpath(SCHEMA).read_text()
-    nothing: Registry[Any] = Registry()  # what it points to is all in it
-    return Draft202012Validator(yaml.safe_load(text), registry=nothing)
+    nothing: referencing.Registry[Any] = referencing.Registry()  # what it points to is all in it
+    return jsonschema.Draft202012Validator(yaml.safe_load(text), registry=nothing)
 
 
 def _by_schema(document: Any) -> list[Wrong]:
@@ -57,22 +56,22 @@ def _by_schema(document: Any) -> list[Wrong]:
     return [Wrong(_pointer(error), _said(error)) for error in found[:FAULTS_MAX]]
 
 
-def _deepest(error: ValidationError) -> ValidationError:
+def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     """Return the error that says most, of the alternatives that a schema offers."""
     while error.context:
-        inner = best_match(iter(error.context))
+        inner = jsonschema.exceptions.best_match(iter(error.context))
         if inner is None:
             break
         error = inner
     return error
 
 
-def _pointer(error: ValidationError) -> str:
+def _pointer(error: jsonschema.ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
     return "".join(f"/{step}" for step in steps)
 
 
-def _said(error: ValidationError) -> str:
+def _said(error: jsonschema.ValidationError) -> str:
     text = str(error.message)
     return text if len(text) <= 300 else f"{text[:297]}..."
 

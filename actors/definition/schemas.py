@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+import jsonschema
 
 PLACES: Final = ("input", "output", "export")
 PATTERNS: Final = ("pattern", "patternProperties")
@@ -35,8 +34,8 @@ def _document(at: str, schema: Any) -> Iterator[tuple[str, str]]:
     if found:
         return
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
         yield at + "".join(f"/{step}" for step in error.absolute_path), error.message
 
 

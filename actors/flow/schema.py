@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import jsonschema
 import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+import referencing
 
 SCHEMAS = 256
 """How many are kept read."""
@@ -20,8 +18,8 @@ def mismatch(schema: Any, data: Any) -> str:
     if schema is None:
         return ""
     try:
-        error = best_match(_validator(msgspec.json.encode(schema)).iter_errors(data))
-    except Unresolvable as unknown:
+        error = jsonschema.exceptions.best_match(_validator(msgspec.json.encode(schema)).iter_errors(data))
+    except referencing.exceptions.Unresolvable as unknown:
         return f"the schema points to {unknown.ref}, which is not in it"
     except RecursionError:
         return "the schema points to itself without end"
@@ -29,6 +27,7 @@ def mismatch(schema: Any, data: Any) -> str:
 
 
 @lru_cache(maxsize=SCHEMAS)
-def _validator(schema: bytes) -> Draft202012Validator:
-    nothing: Registry[Any] = Registry()  # or it would be fetched from wherever the schema says
-    return Draft202012Validator(msgspec.json.decode(schema), registry=nothing)
+def _validator(schema: bytes) -> jsonschema.Draft202012Validator:
+    # or what it points to would be fetched from wherever the schema says
+    nothing: referencing.Registry[Any] = referencing.Registry()
+    return jsonschema.Draft202012Validator(msgspec.json.decode(schema), registry=nothing)
