@@ -160,7 +160,6 @@ async def wait_for(session: Session, node: Client, what: tuple[str, str], second
     """Wait for the outcome of a workflow, show it, and return the exit code."""
     kind, id = what
     name = f"{dashed(kind)} {id}"
-    show.say(f"waiting for {name}")
     told = await ended(node, what, min(ASK_SECONDS_MAX, session.seconds * ASK_SHARE), seconds)
     session.show({"kind": kind, "id": id, **told}, lambda: f"{name}: {_words(told)}")
     if not told["is_final"]:
@@ -175,6 +174,7 @@ async def ended(node: Client, what: tuple[str, str], each_seconds: float, second
     now = asyncio.get_running_loop().time
     until = now() + seconds if seconds else None
     told = await node.ask(kind, "status", {"id": id})
+    show.say(f"waiting for {dashed(kind)} {id}")
     with suppress(TimeoutError):
         async with asyncio.timeout_at(None if until is None else until + LATE_SECONDS):
             while not told["is_final"] and (until is None or until > now()):
@@ -187,7 +187,7 @@ async def _ask(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]
     silences = 0
     while True:
         try:
-            return await node.ask(kind, "wait", asked)
+            return await _heard(node, kind, asked)
         except Refused:
             raise
         except Failed as error:
@@ -197,6 +197,23 @@ async def _ask(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]
             if silences == 1:
                 show.say(f"{error}; asking again")
         await asyncio.sleep(SILENT_SECONDS)  # nothing tells us when it is there again
+
+
+async def _heard(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Ask, and again whenever the connection was away: what was asked before is answered by nobody."""
+    is_back = asyncio.Event()
+    node.bus.on_reconnect = is_back.set
+    while True:
+        is_back.clear()
+        asking = asyncio.create_task(node.ask(kind, "wait", asked))
+        returning = asyncio.create_task(is_back.wait())
+        try:
+            await asyncio.wait((asking, returning), return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+        finally:
+            asking.cancel()
+            returning.cancel()
 
 
 def _words(told: dict[str, Any]) -> str:
