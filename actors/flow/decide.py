@@ -62,7 +62,7 @@ def _first(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     if isinstance(command, run.Begin):
         return _begin(state, command, turn)
     if state.definition == "":
-        raise Rejected("not_found", f"there is no run {turn.me.id}")
+        return _early(state, command, turn)
     match command:
         case run.Go():
             return next_events(state, turn.at, _chance(turn))
@@ -77,6 +77,13 @@ def _first(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case run.Retry() | run.Rewound():
             return again.heard(state, command, turn)
     assert_never(command)
+
+
+def _early(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Know that a run is given up which has not begun: its parent's word may overtake the launch."""
+    if not isinstance(command, run.Cancel) or not turn.is_internal:
+        raise Rejected("not_found", f"there is no run {turn.me.id}")
+    return [] if state.is_over else [Cancelled(reason=command.reason, at=turn.at)]
 
 
 def _order(
@@ -116,6 +123,8 @@ def _begin(state: State, command: run.Begin, turn: Turn) -> Sequence[Event]:
         if state.workflow == command.workflow and state.input == command.input:
             return []
         raise Rejected("already_exists", "there is such a run; take another id")
+    if state.is_over:
+        raise Rejected("cancelled", "it was given up before it began")
     begun = Begun(
         workflow=command.workflow,
         workflow_version=command.workflow_version,

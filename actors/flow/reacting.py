@@ -13,7 +13,7 @@ from actors.flow.state import Frame, State
 from actors.flow.step import expressions
 from messages import execution, run, workflow
 from messages.envelope import Address, derive
-from messages.run_events import Cancelled, Event, Failed, Paced, Rewinding, Succeeded
+from messages.run_events import Cancelled, Cancelling, Event, Failed, Paced, Rewinding, Succeeded
 from messages.task_events import Asked, Called, TaskCancelled, TaskFailed
 
 EXPRESSIONS, HISTORY = "expressions", "history"
@@ -31,6 +31,8 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return [Order(turn.me, run.Go())]
         case TaskCancelled() | TaskFailed():
             return _give_up(state, event, turn)
+        case Cancelling():
+            return _cancel_children(state, turn)
         case Rewinding():
             ask = run.Rewind(run=turn.me.id, version=event.version, start=event.start)
             return [Task(HISTORY, ask)]
@@ -104,7 +106,17 @@ def _give_up(state: State, event: TaskCancelled | TaskFailed, turn: Turn) -> lis
         return []
     if isinstance(event, TaskFailed) and not _is_late(event):
         return []  # the child itself has failed
-    return [Order(Address("run", child(turn.me.id, event.frame)), run.Cancel(reason="given up above"))]
+    return [_cancel(event.frame, turn)]
+
+
+def _cancel_children(state: State, turn: Turn) -> list[Effect]:
+    """Cancel the runs that tasks wait for: the run itself is over when they are."""
+    waiting = [frame for frame in state.frames.values() if frame.is_calling]
+    return [_cancel(one.id, turn) for one in waiting if "workflow" in state.task(one).body.get("run", {})]
+
+
+def _cancel(frame: int, turn: Turn) -> Order:
+    return Order(Address("run", child(turn.me.id, frame)), run.Cancel(reason="given up above"))
 
 
 def _is_late(event: TaskFailed) -> bool:
