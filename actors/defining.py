@@ -204,6 +204,7 @@ def summary(state: State) -> Summary | None:
             "environment": definition.environment,
             "workspace": state.workspace,
             "shared": list(sharing.inside(state.shares)),
+            **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
         },
     )
 

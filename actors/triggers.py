@@ -12,7 +12,7 @@ import msgspec
 from actors.actor import ById, Order, Rejected, Turn
 from messages.envelope import Address, derive
 from messages.route import Claim, Release
-from messages.triggers import EventTrigger, HttpTrigger
+from messages.triggers import AnyTrigger, EventTrigger, HttpTrigger
 from messages.workflow import Definition
 
 SEGMENTS_MAX = 12
@@ -144,6 +144,11 @@ def releases(routes: Iterable[str], generation: int, turn: Turn) -> list[Order]:
     """Have routes serve the workflow no longer."""
     release = Release(workflow=turn.me.id, generation=generation)
     return [Order(Address("route", route), release) for route in routes]
+
+
+def on_events(found: Iterable[AnyTrigger]) -> tuple[EventTrigger, ...]:
+    """Return the triggers that are events."""
+    return tuple(one for one in found if isinstance(one, EventTrigger))
 
 
 def fits(trigger: EventTrigger, event: Mapping[str, Any]) -> bool:

@@ -12,7 +12,11 @@ from messages import subjects
 COMMANDS = "CMD"
 EVENTS = "EVT"
 TASKS = "TASK"
+INCOMING = "IN"
 OUT = "OUT"
+
+HEARD = "heard"
+"""The consumer of what comes in."""
 
 NANOSECONDS = 1_000_000_000
 MEBIBYTE = 1 << 20
@@ -21,6 +25,7 @@ DUPLICATE_WINDOW_SECONDS = 600
 COMMANDS_BYTES_MAX = 4096 * MEBIBYTE
 EVENTS_BYTES_MAX = 4096 * MEBIBYTE
 TASKS_BYTES_MAX = 1024 * MEBIBYTE
+INCOMING_BYTES_MAX = 1024 * MEBIBYTE
 OUT_BYTES_MAX = 512 * MEBIBYTE
 ACK_WAIT_SECONDS = 30
 OUT_ACK_WAIT_SECONDS = 5
@@ -56,11 +61,16 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings(
-    node: str, kinds: Iterable[str], queues: Iterable[str], worked: Iterable[str] = ()
+    node: str,
+    kinds: Iterable[str],
+    queues: Iterable[str],
+    worked: Iterable[str] = (),
+    heard: Mapping[str, str] | None = None,
 ) -> tuple[StreamSettings, ...]:
-    """Return the streams of a node: commands by kind, events, tasks by queue.
+    """Return the streams of a node: commands by kind, events, tasks by queue, what comes in.
 
-    ``worked`` are the queues that workers share who tell that they are at work.
+    ``worked`` are the queues that workers share who tell that they are at work; ``heard`` are consumers
+    of events, by name, and their subjects.
     """
     by_kind = {kind: subjects.every(node, "cmd", kind) for kind in kinds}
     by_queue = {queue: subjects.task(node, queue) for queue in queues}
@@ -72,7 +82,12 @@ def settings(
             max_bytes=COMMANDS_BYTES_MAX,
             consumers=_consumers(by_kind),
         ),
-        StreamSettings(name=EVENTS, subjects=(subjects.every(node, "evt"),), max_bytes=EVENTS_BYTES_MAX),
+        StreamSettings(
+            name=EVENTS,
+            subjects=(subjects.every(node, "evt"),),
+            max_bytes=EVENTS_BYTES_MAX,
+            consumers=_consumers(heard or {}),
+        ),
         StreamSettings(
             name=TASKS,
             subjects=(subjects.every(node, "task"),),
@@ -81,6 +96,12 @@ def settings(
                 *_consumers(by_queue),
                 *(work_settings(queue, subjects.task(node, queue)) for queue in worked),
             ),
+        ),
+        StreamSettings(
+            name=INCOMING,
+            subjects=(subjects.every(node, "in"),),
+            max_bytes=INCOMING_BYTES_MAX,
+            consumers=_consumers({HEARD: subjects.every(node, "in")}),
         ),
     )
 

@@ -7,6 +7,7 @@
 ``covey.<node>.ask.<kind>.<id>.<query>``      a question to one entity
 ``covey.<node>.evt.<kind>.<id>.<event>``      what happened
 ``covey.<node>.task.<queue>``                 work for workers
+``covey.<node>.in.<anything>``                 a CloudEvent from outside, durable
 ``covey.<node>.out.<peer>``                   what this node says to one peer, signed
 ``covey.<node>.meet``                         an invited node says who it is, in its own account
 ============================================  ====================================================
@@ -85,6 +86,11 @@ def task(node: str, queue: str) -> str:
     return f"covey.{node}.task.{queue}"
 
 
+def incoming(node: str, name: str) -> str:
+    """Name a subject on which a node hears CloudEvents from outside; ``name`` may have more tokens."""
+    return f"covey.{node}.in.{name}"
+
+
 def out(node: str, peer: str) -> str:
     """Name the subject of what a node says to one peer."""
     return f"covey.{node}.out.{peer}"
@@ -96,7 +102,7 @@ def meet(node: str) -> str:
 
 
 def every(node: str, what: str, kind: str = "") -> str:
-    """Name all subjects of one sort (``cmd``, ``call``, ``ask``, ``evt``, ``task``, ``out``)."""
+    """Name all subjects of one sort (``cmd``, ``call``, ``ask``, ``evt``, ``task``, ``in``, ``out``)."""
     return f"covey.{node}.{what}.{kind}.>" if kind else f"covey.{node}.{what}.>"
 
 

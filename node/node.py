@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from node.answers import Answers
 from node.chores import QUEUES, Chores
 from node.edge import Edge
 from node.engine import Engine
+from node.events import EMITTED, Events, Hear
 from node.handle import ATTEMPTS, Result
 from node.intake import Intake
 from node.links import Links
@@ -88,6 +89,8 @@ class Parts:
     edge: Edge
     own: Own | None = None
     """The worker within the node; None: other processes do its work."""
+    events: Events
+    """Lets CloudEvents begin runs, and be heard by those that listen."""
     hearers: list[Callable[[Sequence[Outgoing]], None]] = field(default_factory=list)
     """Who in the node hears what was committed."""
 
@@ -119,6 +122,7 @@ class Node:
         ringing = ring(parts.store, clock, self._ring)
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
+        await parts.events.load(parts.store, parts.engine)
         await parts.chores.relink_all()
         await self._consume(group)
         if parts.own is not None:
@@ -218,6 +222,13 @@ class Node:
 
             consumer = await bus.consume(TASKS, queue, buffer=16, is_only_reader=True, on_delivery=take)
             self._consumers.append(consumer)
+        for (stream, durable), hear in self._parts.events.sources.items():
+
+            def heed(delivery: Delivery, hear: Hear = hear) -> None:
+                self._run(group, self._worked(hear(delivery), delivery))
+
+            consumer = await bus.consume(stream, durable, buffer=16, is_only_reader=True, on_delivery=heed)
+            self._consumers.append(consumer)
 
     def _command(self, delivery: Delivery) -> None:
         make_id = partial(derive, self._epoch, delivery.sequence)
@@ -255,8 +266,12 @@ class Node:
 
     async def _task(self, queue: str, delivery: Delivery) -> None:
         id = delivery.headers.get(subjects.CE_ID, derive(self._epoch, delivery.sequence))
+        await self._worked(self._parts.chores.work[queue](id, delivery.body), delivery)
+
+    async def _worked(self, work: Awaitable[None], delivery: Delivery) -> None:
+        """Acknowledge what was done; what fails is tried again."""
         try:
-            await self._parts.chores.work[queue](id, delivery.body)
+            await work
         except Exception as error:
             report(error)
             await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, 8))
@@ -290,4 +305,5 @@ class Node:
 def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
     """Return the streams and consumers of a node with these actors."""
     kinds = [actor.kind for actor in actors]
-    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, *running.QUEUES])
+    heard = {EMITTED: subjects.event(node, "run", "*", EMITTED)}
+    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, *running.QUEUES], heard)

@@ -20,6 +20,7 @@ from node.chores import Chores
 from node.contacts import Contacts
 from node.edge import Edge
 from node.engine import Engine
+from node.events import Events
 from node.fault import planted
 from node.home import Home, open_home
 from node.intake import Intake
@@ -146,6 +147,8 @@ def _assemble(
     meeting = Meeting(links, settings.advertise or url, (intake.call, is_met), _scratch(home))
     answers = Answers(engine, store, ACTORS, questions.ask)
     streams = stream_settings(home.node, ACTORS)
+    voice = OwnVoice(intake.call, answers.answer, clock)
+    events = Events(home.node, engine, voice)
     parts = Parts(
         name=home.node,
         actors=ACTORS,
@@ -165,9 +168,9 @@ def _assemble(
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
         edge=Edge(home.node, home.seal_secret()),
-        own=_own(home, settings, (bus, OwnVoice(intake.call, answers.answer, clock)), reach)
-        if settings.has_worker
-        else None,
+        own=_own(home, settings, (bus, voice), reach) if settings.has_worker else None,
+        events=events,
+        hearers=[events.hear],
     )
     node = Node(parts)
     return node, parts

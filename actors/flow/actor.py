@@ -37,7 +37,9 @@ def summary(state: State) -> Summary | None:
     """Stand in the listings of runs, under its workflow."""
     if not state.definition:
         return None
-    fields = {"workflow_version": state.workflow_version, "trigger": state.trigger}
+    fields: dict[str, Any] = {"workflow_version": state.workflow_version, "trigger": state.trigger}
+    if any(frame.hears for frame in state.frames.values()):
+        fields["listening"] = True
     return Summary(status=status(state), parent=state.workflow, at=state.begun_at, fields=fields)
 
 
@@ -69,6 +71,7 @@ def _shown(frame: Frame) -> dict[str, Any]:
         "since": frame.started_at,
         "until": frame.due,
         "calls": frame.calls,
+        "is_calling": frame.is_calling,
         "is_unsettled": frame.is_unsettled,
     }
 
@@ -99,7 +102,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     answer=answer,
     alarms=alarms,
     summary=summary,
-    filters=frozenset({"workflow_version", "trigger"}),
+    filters=frozenset({"workflow_version", "trigger", "listening"}),
     view=view,
     questions=QUESTIONS,
     internal=frozenset({"begin", "go"}),

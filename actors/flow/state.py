@@ -61,6 +61,11 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Where to go on, when that was decided with the result."""
 
     @property
+    def hears(self) -> bool:
+        """Whether events concern it: it waits for them, or looks at one."""
+        return self.is_listening or bool(self.heard)
+
+    @property
     def is_parked(self) -> bool:
         """Whether it waits for somebody outside, or an instant."""
         return self.is_asking or self.is_calling or self.is_listening or self.due is not None
