@@ -22,8 +22,8 @@ RESPONSE_BYTES = 1 << 20
 """What a body may have, when it is unpacked."""
 REDIRECTS_MOST = 5
 CONNECT_SECONDS = 10.0
-CONNECTIONS_MOST = 64
-CONNECTIONS_OF_HOST = 16
+CONNECTIONS_MOST = 256
+"""As many as a worker may have calls in hand, be they all to one host."""
 KEEP_SECONDS = 15.0
 """How long a connection that nobody uses is kept."""
 URL_CHARACTERS = 8_000
@@ -78,7 +78,6 @@ class Client:
             socket_factory=self._socket,
             use_dns_cache=False,
             limit=CONNECTIONS_MOST,
-            limit_per_host=CONNECTIONS_OF_HOST,
             keepalive_timeout=KEEP_SECONDS,
             ssl=_tls(),
         )

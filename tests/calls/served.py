@@ -72,7 +72,8 @@ class Site:
 async def serving(*hosts: str, port: int = 0) -> AsyncIterator[Site]:
     hosts = hosts or (LOOPBACK,)
     site = Site(hosts[0], port)
-    runner = web.ServerRunner(web.Server(site.take), handler_cancellation=True, shutdown_timeout=0.1)
+    server = web.Server(site.take, handler_cancellation=True)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     try:
         for address in hosts:
