@@ -39,6 +39,8 @@ def test_explain_names_the_remedy_and_the_remedy_helps(lab: Node) -> None:
     workflow = lab.json("resource", "get", "t-data")["thawing"]
     assert f"covey unfreeze-repo wait {workflow}" in begun.stderr
     with start("resource", "thaw", "t-data", COVEY_DATA=str(lab.data), **BY) as waiting:
+        assert waiting.stderr is not None
+        assert "waiting" in waiting.stderr.readline()
         files(lab, "unfreeze-repo", workflow)
         shown, said = waiting.communicate(timeout=60)
 

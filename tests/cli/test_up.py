@@ -1,6 +1,5 @@
 import json
 import logging
-import os
 import signal
 import socket
 import sqlite3
@@ -133,8 +132,7 @@ def test_without_a_node_every_verb_says_how_to_start_one(tmp_path: Path) -> None
 
 def test_what_a_killed_node_left_behind_leads_nobody_astray(tmp_path: Path) -> None:
     with up(tmp_path, "lab") as node:
-        os.kill(node.process.pid, signal.SIGKILL)
-        node.process.wait()
+        node.kill()
 
         assert node.run("doctor").returncode == 2
         assert (tmp_path / "endpoint.json").exists()
