@@ -145,7 +145,8 @@ class Running:
         answer = await self._voice.ask(Address(RUN, call.run), "get")
         if not call.is_awaited:
             return answer.get("status") not in OVER and answer.get("code") != "not_found"
-        waiting = {(one["frame"], one["calls"]) for one in answer.get("under_way", ())}
+        under_way = answer.get("under_way", ())
+        waiting = {(one["frame"], one["calls"]) for one in under_way if one["is_calling"]}
         return (call.frame, call.call) in waiting
 
     async def _loaded(self) -> Calls:
