@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-from bench import cascade, drain, histories, latency, restart, runs, size, throughput
+from bench import cascade, drain, histories, http, latency, restart, runs, size, throughput
 
 BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "throughput": throughput.run,
@@ -21,6 +21,7 @@ BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "size": size.run,
     "histories": histories.run,
     "runs": runs.run,
+    "http": http.run,
 }
 
 

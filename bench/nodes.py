@@ -86,10 +86,10 @@ async def process(data: Path, *command: str) -> AsyncIterator[Measured]:
 
 
 @asynccontextmanager
-async def node(data: Path, name: str) -> AsyncIterator[Measured]:
+async def node(data: Path, name: str, *options: str) -> AsyncIterator[Measured]:
     """Run a node."""
     up = ("-c", "from cli.main import main; main()", "up", "--node", name, "--data", str(data))
-    async with process(data, *up) as measured:
+    async with process(data, *up, *options) as measured:
         yield measured
 
 
