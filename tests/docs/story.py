@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.demo.tree import clear
+from tests.cli import inside
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120
@@ -36,6 +38,8 @@ ANY_ORDER = "in any order"
 NEEDS = "needs "
 
 _BLOCK = re.compile(r"(?:<!-- (?P<hint>[^>]*) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+_PLAIN = re.compile(r"covey [^|&;<>()$`*?~#\n]+")
+"""A command of ours in which nothing is left for a shell to do."""
 _FILE = re.compile(r"(?:#|//) ([\w./-]+\.\w+)")
 _QUESTION = re.compile(r"^covey [\w-]+ (list|get|index|result) ")
 _VARYING = (
@@ -144,6 +148,11 @@ class Reader:
         clear(self._directory)
 
     def _finish(self, line: str) -> str:
+        words = shlex.split(line.replace("\\\n", " "))[1:] if _PLAIN.fullmatch(line) else None
+        if words and inside.may(words, self._environment):
+            return inside.run(
+                words, self._environment, directory=self._directory, is_joined=True, seconds=COMMAND_SECONDS
+            ).stdout
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=self._directory,
