@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import show
-from cli.errors import FAILED, Mistake
+from cli.errors import Failed, Mistake
 from cli.session import Session, nouns, verb
 from node.keyring import SECRET_CHARACTERS_MAX, Keyring
 
@@ -36,13 +36,11 @@ def add(app: typer.Typer) -> None:
         session.show({"items": names}, lambda: show.table(("name",), names))
 
     @verb(group, "remove", "covey secret remove shop --data ~/lab")
-    async def remove(session: Session, name: Name) -> int | None:
+    async def remove(session: Session, name: Name) -> None:
         """Forget one; requests that it signs are refused from then on."""
         if not _keyring(session).remove(name):
-            show.say(f"there is no secret {name}")
-            return FAILED
+            raise Failed(f"there is no secret {name}")
         session.show({"name": name}, lambda: show.clean(f"secret {name}: removed"))
-        return None
 
 
 def _keyring(session: Session) -> Keyring:

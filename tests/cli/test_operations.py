@@ -109,6 +109,7 @@ SPOKEN: dict[tuple[str, ...], tuple[str, ...]] = {
     ("schema",): ("workflow.save",),
     ("dlq", "list"): (),
     ("peer", "invite"): ("j-guest",),
+    ("run", "wait"): ("7", "--timeout", "0.5"),
 }
 """What is added to a verb so that it answers."""
 GIVEN = "{kind: workspace, id: j-ws, name: j-ws}"
