@@ -65,7 +65,7 @@ def wait(now: Moment) -> Waiting | Returned:
 
 def emit(now: Moment) -> Emitted:
     """Tell a CloudEvent; what the definition leaves out is filled in."""
-    said = now.read.value("emit", now.task.body["emit"]["event"]["with"], now.frame.input)
+    said = now.read.value("emit", now.task.body["emit"]["event"].get("with", {}), now.frame.input)
     document = now.state.program.document.get("document", {})
     filled = {
         "specversion": "1.0",
