@@ -58,6 +58,8 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
     if what in CALLS or below("/use/functions", what) in program.tasks:
         for at, policy in policies(task.body.get("with", {})) if what in ("http", "openapi") else ():
             yield from _policy(f"{task.pointer}/with{at}", {} if "use" in policy else policy)
+        if what == "database" and "${" in str(task.body.get("with", {}).get("query", "")):
+            yield Wrong(f"{task.pointer}/with/query", "a query is written out; what varies is for parameters")
     elif f"call {what}" in UNSUPPORTED:
         yield _no(f"{task.pointer}/call", f"call {what}", CALLS)
     else:

@@ -36,6 +36,7 @@ do: [{a: {call: http, with: {method: get, endpoint: {uri: b, authentication: {di
 do: [{a: {call: http, with: {method: get, endpoint: {uri: b, authentication: {bearer: {use: s}}}}}}] | /do/0/a/with/endpoint/authentication/bearer/use | authentication by the name of a secret: write
 do: [{a: {call: nosuch}}]                             | /do/0/a/call | there is no function nosuch; there are http, openapi
 do: [{a: {call: mcp, with: {method: tools/list, transport: {http: {endpoint: b}}}}}] | /do/0/a/call | call mcp: the protocol is not implemented
+do: [{a: {call: database, with: {query: "SELECT ${ .x }"}}}] | /do/0/a/with/query | a query is written out; what varies
 do: [{a: {wait: 5 seconds}}]                          | /do/0/a/wait | "5 seconds" has to be an object of days
 do: [{a: {wait: {second: 5}}}]                        | /do/0/a/wait/second | second is not known here; did you mean seconds?
 do: [{a: {wait: {seconds: "5"}}}]                     | /do/0/a/wait/seconds | "5" has to be an integer
