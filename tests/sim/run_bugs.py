@@ -11,7 +11,7 @@ import pytest
 
 from actors.flow import answers, decide
 from node.workers.running import Running
-from tests.sim import runs
+from tests.sim import run_promises, runs
 from tests.sim.broker import Stored
 
 Bug = Callable[[pytest.MonkeyPatch], None]
@@ -74,10 +74,10 @@ def acknowledged_before_it_is_done(patch: pytest.MonkeyPatch) -> None:
 @bug
 def a_snapshot_that_forgets(patch: pytest.MonkeyPatch) -> None:
     """What a snapshot is written of lacks which call of a task it was."""
-    freeze = runs.freeze
+    freeze = run_promises.freeze
 
     def forgetful(state: Any) -> bytes:
         frames = {id: msgspec.structs.replace(frame, calls=0) for id, frame in state.frames.items()}
         return freeze(msgspec.structs.replace(state, frames=frames))
 
-    patch.setattr(runs, "freeze", forgetful)
+    patch.setattr(run_promises, "freeze", forgetful)

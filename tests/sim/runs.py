@@ -8,44 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
 
 from actors import ACTORS, versions
-from actors.flow.actor import ACTOR
-from actors.flow.state import State
 from bus.publisher import Outbound
 from messages import run, subjects
-from messages.base import encode, tag
+from messages.base import encode
 from messages.envelope import Address, Envelope, Outcome, micros
-from messages.run_events import Cancelled, Cancelling, Failed, Paused, Resumed, Succeeded
-from messages.task_events import Called, Returned, TaskEnded, TaskStarted
 from node.answers import Answers
-from node.calls.outside import Outside
-from node.live import decode_event, freeze, thaw
 from node.trail import CMD
-from node.workers.running import Running
-from tests.flow.driver import evaluated
 from tests.sim.broker import Stored, Weather
-from tests.sim.definitions import BEGIN, CHILD, Drawn, End, Servers, expected
+from tests.sim.definitions import BEGIN, CHILD, Drawn, Servers
 from tests.sim.inline import without_threads
 from tests.sim.node import Node
 from tests.sim.parts import Crash
+from tests.sim.run_promises import broken
+from tests.sim.run_workers import Gone, Late, Work, Worker
 from tests.sim.world import CRASH_POINTS, MEMORY, SECOND, NotQuiet
 
 RUNS = 4
@@ -58,48 +49,8 @@ SETTLE_MICROS = 6 * 3_600 * SECOND
 """Longer than all that a run may wait for in its whole life."""
 ROUNDS_MAX = 3_000
 KINDS = ("workflow", "run")
-ENDS = (Succeeded, Failed, Cancelled)
 
 Act = Callable[[], Awaitable[object]]
-
-
-class Gone(Exception):
-    """The worker is gone; its task comes again."""
-
-
-class Late(NamedTuple):
-    """An answer that is still on its way."""
-
-    at: int
-    message: Outbound
-
-
-class Work:
-    """What a worker sees of one task that was delivered."""
-
-    def __init__(self, task: Stored, attempts: int) -> None:
-        self.body = task.body
-        self.attempts = attempts
-
-
-class Worker(Running):
-    """The worker of runs, with jq in this process and servers that the seed knows."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(None, world.node.name, world, Outside(data=Path()))  # type: ignore[arg-type]  # no bus
-        self._world = world
-
-    async def evaluate(self, id: str, delivery: Any) -> None:
-        """Evaluate expressions, and tell the run."""
-        ask = msgspec.json.decode(delivery.body, type=run.Evaluate)
-        await self._tell(id, ask.run, "evaluated", evaluated(ask))
-
-    async def _loaded(self) -> Any:
-        return SimpleNamespace(makes={"http": self._make})
-
-    async def _make(self, call: run.Call) -> Any:
-        await self._world.note_call(call)
-        return await self._world.servers.make(call)
 
 
 class World:
@@ -339,75 +290,6 @@ class World:
         alarm = await self.node.store.next_alarm()
         instants = [*offers, alarm, *(one.at for one in self._late)]
         return min((at for at in instants if at is not None and at > self.now), default=None)
-
-
-# What must hold in the end.
-
-
-async def broken(world: World) -> list[str]:
-    """Say what does not hold of the runs once all is quiet."""
-    runs = dict(_journal(world.node.path))
-    wrong = list(world.wrong)
-    for id, workflow in world.launched.items():
-        if id not in runs:
-            wrong.append(f"{id} was never begun")
-            continue
-        wrong += _unlike(runs[id], await expected(world.documents, workflow, runs[id][0].input), id)
-    for id, events in runs.items():
-        live = await world.node.engine.peek("run", id)
-        wrong += [
-            f"{id}: {one}" for one in (*_twice(events), *_while_paused(events), *_replayed(events, live))
-        ]
-    return wrong
-
-
-def _journal(path: Path) -> Iterator[tuple[str, list[Any]]]:
-    with closing(sqlite3.connect(path)) as db:
-        rows = list(db.execute("SELECT id, type, body FROM journal WHERE kind = 'run' ORDER BY id, version"))
-    for id in dict.fromkeys(row[0] for row in rows):
-        yield id, [decode_event(ACTOR, type_, body) for one, type_, body in rows if one == id]
-
-
-def _unlike(events: Sequence[Any], end: End, id: str) -> Iterable[str]:
-    """Find a run that has ended otherwise than its dry run, unless it was cancelled."""
-    state = reduce(ACTOR.evolve, events, State())
-    if any(isinstance(event, Cancelling) for event in events):
-        if state.status != "cancelled":
-            yield f"{id} was cancelled and is {state.status}"
-    elif (state.status, state.output, state.problem) != end:
-        yield f"{id} has ended {(state.status, state.output, state.problem)}, and dry {end}"
-
-
-def _twice(events: Sequence[Any]) -> Iterable[str]:
-    for type_ in (TaskStarted, TaskEnded, Returned, Called):
-        frames = Counter(event.frame for event in events if isinstance(event, type_))
-        for frame, count in frames.items():
-            if count > 1:
-                yield f"frame {frame} has {tag(type_)} {count} times"
-    ends = [event for event in events if isinstance(event, ENDS)]
-    if len(ends) != 1 or events[-1] is not ends[0]:
-        yield f"it has {len(ends)} ends, the last event is {events[-1]}"
-
-
-def _while_paused(events: Sequence[Any]) -> Iterable[str]:
-    is_paused = False
-    for event in events:
-        is_paused = (is_paused or isinstance(event, Paused)) and not isinstance(event, Resumed)
-        if is_paused and isinstance(event, TaskStarted):
-            yield f"{event.pointer} started while it was paused"
-
-
-def _replayed(events: Sequence[Any], live: Any) -> Iterable[str]:
-    """Find a run that replays to something else, or does so from a snapshot anywhere."""
-    plain = snapped = State()
-    for event in events:
-        plain = ACTOR.evolve(plain, event)
-        snapped = thaw(ACTOR, freeze(ACTOR.evolve(snapped, event)))
-        if msgspec.to_builtins(plain, str_keys=True) != msgspec.to_builtins(snapped, str_keys=True):
-            yield f"a snapshot after {tag(type(event))} is another state"
-            return
-    if plain != live.state or len(events) != live.version:
-        yield f"it replays to {plain.status}, and is {live.state.status}"
 
 
 @dataclass(frozen=True)
