@@ -21,6 +21,7 @@ COLUMNS = {
     "booking": ("id", "status", "capacity", "count", "version"),
     "registry": ("id", "name", "roots_count", "repos_count", "version"),
     "repo": ("id", "registry_id", "global_path", "tier", "workflow", "error.message", "version"),
+    "route": ("method", "path", "workflow", "trigger", "status", "version"),
     "workflow_index": ("id", "active_count", "completed_count", "version"),
     "du_root": (*WORKFLOW, "global_root"),
     "unfreeze_repo": (*WORKFLOW, "repo_id"),
