@@ -136,7 +136,7 @@ class Following:
                 return  # what is between was told too, and is heard next
             for row in told["events"]:
                 self._show(row)
-            if self._is_over or len(told["events"]) < self._page_size:
+            if self._is_over or not told["next"]:
                 return
 
     async def _page(self) -> dict[str, Any] | None:

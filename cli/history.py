@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli import show
+from cli import export, show
 from cli.client import Client
 from cli.examples import example
 from cli.follow import PAGE, START, Following, Part, Put, Row, page, row_of_start
@@ -26,6 +26,7 @@ Limit = Annotated[int, flag("--limit", min=1, max=LIMIT_MAX, help="At most so ma
 Follow = Annotated[bool, flag("--follow", help="Go on with what happens, until interrupted.")]
 Count = Annotated[int, flag("--count", min=0, help="With --follow: end after so many events; 0: never.")]
 Seconds = Annotated[float, flag("--for", min=0, help="With --follow: end after so many seconds; 0: never.")]
+Export = Annotated[str, flag("--export", help="Write all of it to a file of JSON lines; - is stdout.")]
 
 
 def add(group: typer.Typer, kind: str) -> None:
@@ -42,8 +43,14 @@ def add(group: typer.Typer, kind: str) -> None:
         follow: Follow = False,
         count: Count = 0,
         seconds: Seconds = 0.0,
+        export_to: Export = "",
     ) -> None:
         async with session.node() as node:
+            if export_to:
+                done = await export.write(node, (kind, id), export_to)
+                if export_to != "-":
+                    session.show(done, lambda: export.told(done))
+                return
             if not follow:
                 await _tell(session, node, (kind, id), Part(after, limit))
                 return
@@ -55,16 +62,15 @@ def add(group: typer.Typer, kind: str) -> None:
 
 async def _tell(session: Session, node: Client, what: tuple[str, str], part: Part) -> None:
     told = await page(node, what, part.after, min(part.most, part.page))
-    events, is_full = told["events"], len(told["events"]) == part.page
-    while is_full and len(events) < part.most:
-        size = min(part.most - len(events), part.page)
-        more = (await page(node, what, events[-1]["version"], size))["events"]
-        events += more
-        is_full = len(more) == part.page
+    events = told["events"]
+    while told["next"] and len(events) < part.most:
+        more = await page(node, what, told["next"], min(part.most - len(events), part.page))
+        events += more["events"]
+        told["next"] = more["next"]
     start = [row_of_start(told[START])] if START in told else []
     session.show(told, lambda: show.table(COLUMNS, map(brief, [*start, *events])))
-    if len(events) == part.most and not session.is_json:
-        show.say(f"there may be more: --after {events[-1]['version']}")
+    if told["next"] and not session.is_json:
+        show.say(f"there is more: --after {told['next']}")
 
 
 def _put(session: Session) -> Put:

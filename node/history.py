@@ -21,7 +21,10 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 async def tell(store: Store, actor: Actor[Any, Any, Any], id: str, asked: History) -> dict[str, Any]:
-    """Return the events behind a version; ``start`` stands for those of them that were trimmed."""
+    """Return the events behind a version, as many as fit; ``start`` stands for those that were trimmed.
+
+    ``next`` is where to go on (``after``), null when that is all.
+    """
     found = await chronicle(store, (actor.kind, id), asked.after, asked.limit)
     if not found.version:
         raise Rejected("not_found", f"no {actor.kind} {id} was ever written")
@@ -35,4 +38,6 @@ async def tell(store: Store, actor: Actor[Any, Any, Any], id: str, asked: Histor
     told["events"] = [
         {**event, "body": msgspec.Raw(event["body"]), "at": rfc3339(event["at"])} for event in found.events
     ]
+    last = found.events[-1]["version"] if found.events else found.version
+    told["next"] = last if last < found.version else None
     return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,10 @@ from store.store import Store, found
 from store.write import LISTED_COLUMNS
 
 PAGE_MAX = 500
+HISTORY_BYTES_MAX = 512 * 1024
+"""How much of a history is told at once: half of what a broker takes."""
+ROW_BYTES = 400
+"""About what an event has besides its body."""
 TRACE_MAX = 5_000
 """How many messages of one cascade are shown."""
 ORDERS = {"id": "shown_id", "at": "coalesce(at, 0)", "name": "name", "status": "status", "version": "version"}
@@ -117,10 +121,21 @@ async def chronicle(store: Store, key: tuple[str, str], after: int, limit: int) 
         row = db.execute("SELECT version FROM entity WHERE kind = ? AND id = ?", key).fetchone()
         begun = db.execute(start, (*key, after)).fetchone()
         rows = db.execute(_HISTORY, (*key, after, min(limit, PAGE_MAX)))
-        events = [dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in rows]
+        events = [dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in _fitting(rows)]
         return Chronicle(row[0] if row else 0, begun, events)
 
     return await store.run(look)
+
+
+def _fitting(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield as many events as one answer takes, the first one whatever its size."""
+    body = HISTORY_COLUMNS.index("body")
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(row[body]) + ROW_BYTES
+        if number and size > HISTORY_BYTES_MAX:
+            return
+        yield row
 
 
 async def history(store: Store, kind: str, id: str, after: int, limit: int) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def ended(state: State, _asked: ephemeral.Wait, turn: Turn) -> dict[str, Any]:
     return {
         "workflow": state.workflow,
         "status": state.status,
-        "is_final": state.is_over,
+        "is_final": is_over(state),
         "output": state.output,
         "error": None if state.problem is None else msgspec.to_builtins(state.problem),
         "reason": state.reason,
@@ -27,8 +27,8 @@ def ended(state: State, _asked: ephemeral.Wait, turn: Turn) -> dict[str, Any]:
 
 
 def is_over(state: State) -> bool:
-    """Say whether it has ended; one that was not begun may have been launched a moment ago."""
-    return state.is_over
+    """Say whether it has ended for good; one that was not begun may have been launched a moment ago."""
+    return state.is_over and state.returning is None
 
 
 QUESTIONS: Mapping[str, Question[State]] = {

@@ -117,7 +117,7 @@ def test_a_history_of_many_pages_is_told_whole(lab: Node) -> None:
     part = lab.run("workspace", "history", "f-many", "--limit", "600")
 
     assert [event["version"] for event in whole] == list(range(1, 1203))
-    assert "there may be more: --after 600" in part.stderr
+    assert "there is more: --after 600" in part.stderr
 
 
 async def write(data: Path, id: str, numbers: range) -> None:
