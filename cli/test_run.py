@@ -1,0 +1,206 @@
+"""``covey test run``: a workflow without a node, on a clock that jumps over all waiting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from actors.definition.check import check
+from actors.flow.program import read as read_program
+from cli import fixtures, launch, places, show, timeline
+from cli.actions import Line
+from cli.documents import FIELD, parse, read
+from cli.errors import FAILED, Failed, Mistake
+from cli.session import Session, flag, verb
+from cli.story import Story
+from messages.base import tag
+from messages.run import Evaluate, Evaluated
+from node.dry_run import BEGIN
+from node.dry_runs import DryRuns, Played, Unknown
+from node.workers.expressions import Evaluator, work
+
+EXAMPLE = "covey test run flow.yaml --http answers.yaml --skip-time"
+WORKFLOWS_MAX = 100
+"""How many workflows a test may consist of."""
+
+File = Annotated[
+    str, typer.Argument(help="A definition, or a workflow with one; YAML or JSON.", metavar="FILE")
+]
+Skip = Annotated[bool, flag("--skip-time", help="Jump over all waiting; it is always so here.")]
+Http = Annotated[str, flag("--http", help="A file with the answers to calls: method, url, status, body, …")]
+With = Annotated[list[str], flag("--with", help="A file with another workflow that it runs.")]
+Whole = Annotated[bool, flag("--whole", help="All of each input and output.")]
+
+
+def add(group: typer.Typer) -> None:
+    """Register ``run`` among the verbs of tests."""
+
+    @verb(group, "run", EXAMPLE)
+    async def run(
+        session: Session,
+        file: File,
+        *,
+        input: launch.Input = "",
+        settings: launch.Set = [],  # noqa: B006  # typer takes no tuple
+        skip_time: Skip = False,
+        http: Http = "",
+        more: With = [],  # noqa: B006
+        whole: Whole = False,
+    ) -> int | None:
+        """Run a workflow on a virtual clock; calls get their answers from a file: exit 0 when it succeeds."""
+        name, workflows = gathered(file, more)
+        trial = Trial(fixtures.load(http), workflows)
+        if not skip_time:
+            show.say("time is virtual here, as with --skip-time: nothing waits")
+        failure = await trial.play(name, launch.input_of(input, settings))
+        session.show(trial.told(failure), lambda: trial.drawn(is_whole=whole))
+        took = f"{timeline.duration(trial.seconds)} of virtual time, in {timeline.duration(trial.took)}"
+        show.say(f"{name}: {failure or 'success'}, after {took}")
+        return FAILED if failure else None
+
+
+class Trial:
+    """One workflow that is tried, and what came of it."""
+
+    def __init__(self, answers: list[fixtures.Fixture], workflows: Mapping[str, dict[str, Any]]) -> None:
+        self._workflows = workflows
+        self._stack = AsyncExitStack()
+        self._evaluator: Evaluator | None = None
+        self.took = 0.0
+        """How many seconds it has taken in truth."""
+        self.world = fixtures.World(answers)
+        self.dry = DryRuns(self._evaluate, self.world.answer, workflows)
+
+    @property
+    def seconds(self) -> float:
+        """How much time has passed on its clock."""
+        return (self.dry.now - BEGIN).total_seconds()
+
+    async def play(self, name: str, given: Any) -> str:
+        """Run it to its end; return why it has not succeeded, nothing when it has."""
+        began = time.perf_counter()
+        async with self._stack:
+            try:
+                await self.dry.play(name, given)
+            except Unknown as unknown:
+                remedy = f"name its file by --with, or put it beside as {unknown.workflow}.yaml"
+                return f"it runs the workflow {unknown.workflow}, which is not there; {remedy}"
+            except (Failed, RuntimeError) as error:
+                return str(error)
+            finally:
+                self.took = time.perf_counter() - began
+        return self._failure()
+
+    def _failure(self) -> str:
+        state = self.dry.runs[0].state
+        if state.problem is not None:
+            return f"failed: {timeline.problem(msgspec.to_builtins(state.problem))}"
+        if not state.is_over:
+            waiting = ", ".join(frame.pointer for frame in state.frames.values() if frame.is_parked)
+            return f"it waits for ever at {waiting}: nobody tells events here"
+        return "" if state.status == "success" else state.status
+
+    async def _evaluate(self, ask: Evaluate) -> Evaluated:
+        if self._evaluator is None:
+            self._evaluator = await self._stack.enter_async_context(Evaluator())
+        return await work(self._evaluator, ask)
+
+    def told(self, failure: str) -> dict[str, Any]:
+        """Return all of it as data."""
+        state, (main, *children) = self.dry.runs[0].state, map(story_of, self.dry.runs)
+        return {
+            "status": state.status,
+            "failure": failure,
+            "output": state.output,
+            "error": state.problem,
+            "seconds": self.seconds,
+            "took_seconds": self.took,
+            "begun_at": BEGIN,
+            "ended_at": self.dry.now,
+            "actions": main.actions,
+            "log": main.lines,
+            "children": [story.actions for story in children],
+            "calls": self.world.calls,
+        }
+
+    def drawn(self, *, is_whole: bool) -> RenderableType:
+        """Return the trees, the picture, the log and the output."""
+        parts: list[RenderableType] = []
+        for one in self.dry.runs:
+            story = story_of(one)
+            parts.append(timeline.tree(one.state.workflow, story.actions, self.dry.now, is_whole=is_whole))
+            parts += [timeline.picture(story.actions, BEGIN, self.dry.now)] if story.actions else []
+            parts += [_noted(line) for line in story.lines]
+        output = msgspec.json.encode(self.dry.runs[0].state.output).decode()
+        return Group(*parts, Text(show.clean(f"output  {output}")))
+
+
+def story_of(one: Played) -> Story:
+    """Return what became of the actions of a run."""
+    events = (
+        {"at": at, "type": tag(event), "body": msgspec.to_builtins(event)} for at, event in one.happened
+    )
+    return Story().hear(events)
+
+
+def _noted(line: Line) -> Text:
+    after = timeline.duration((line.at - BEGIN).total_seconds())
+    return Text(show.clean(f"log     {after:<10} {line.level:<5} {line.message}"))
+
+
+def gathered(file: str, more: list[str]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the name of the workflow of a file, and all that it may run, each checked."""
+    (name, definition), *rest = list(opened(file))
+    found = {name: definition, **dict(rest)}
+    for path in more:
+        found |= dict(opened(path))
+    missing = list(_children(found))
+    while missing and len(found) < WORKFLOWS_MAX:
+        found |= _beside(file, missing.pop())
+        missing += [child for child in _children(found) if child not in missing and _has(file, child)]
+        missing = [child for child in missing if child not in found]
+    return name, found
+
+
+def opened(file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the definitions of a file with their names; raises Failed with all faults and their lines."""
+    text = read(file)
+    documents = parse(text)
+    if not documents:
+        raise Mistake(f"{file} has no document")
+    for document in documents:
+        definition = document.get(FIELD, document)
+        faults = [{"at": wrong.at, "detail": wrong.detail} for wrong in check(definition)]
+        if faults:
+            for line in places.told(faults, text if len(documents) == 1 else ""):
+                show.say(line)
+            raise Failed(f"{file} cannot be run: {len(faults)} fault{'s' if len(faults) > 1 else ''}")
+        yield str(document.get("id") or definition["document"]["name"]), definition
+
+
+def _children(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield the workflows that others run, and that are not there."""
+    for definition in workflows.values():
+        for task in read_program(msgspec.json.encode(definition).decode()).tasks.values():
+            name = task.body.get("run", {}).get("workflow", {}).get("name", "") if task.kind == "run" else ""
+            if name and name not in workflows:
+                yield name
+
+
+def _has(file: str, name: str) -> bool:
+    return (Path(file).parent / f"{name}.yaml").is_file()
+
+
+def _beside(file: str, name: str) -> dict[str, dict[str, Any]]:
+    """Return the workflow that stands in a file of its name beside the first one, if there is such."""
+    if not _has(file, name):
+        return {}
+    return {name: next(definition for _, definition in opened(str(Path(file).parent / f"{name}.yaml")))}
