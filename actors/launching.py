@@ -10,6 +10,7 @@ import msgspec
 from actors import versions
 from actors.actor import Effect, Order, Question, Rejected, Turn
 from actors.defining import State
+from actors.definition.difference import difference
 from messages import run, workflow
 from messages.envelope import Address, derive
 from messages.execution import Fail
@@ -84,7 +85,14 @@ def _version(state: State, asked: workflow.VersionOf, _turn: Turn) -> dict[str, 
     return found
 
 
+def _difference(state: State, asked: workflow.Difference, _turn: Turn) -> dict[str, Any]:
+    old, new = (versions.find(state.versions, number).definition for number in (asked.old, asked.new))
+    changes = [change._asdict() for change in difference(old, new)]
+    return {"old": asked.old, "new": asked.new, "changes": changes}
+
+
 QUESTIONS: Mapping[str, Question[State]] = {
     "versions": Question(query=workflow.Versions, answer=_versions),
     "version": Question(query=workflow.VersionOf, answer=_version),
+    "diff": Question(query=workflow.Difference, answer=_difference),
 }

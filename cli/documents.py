@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,10 @@ from cli.errors import Mistake
 
 FILE_BYTES_MAX = 64 << 20
 _HEADING = ("kind", "id")
+FIELD = "definition"
+"""Where a workflow keeps what it runs."""
+_BARE = {"document", "do"}
+"""What a definition has that stands in a file by itself."""
 
 
 class Document(NamedTuple):
@@ -85,6 +89,14 @@ def parse(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def value(text: str, what: str) -> Any:
+    """Return the one value that a text is, YAML or JSON; ``what`` is named when it is none."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # a safe loader of our own
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Mistake(f"{what} is not YAML or JSON: {_one_line(error)}") from None
+
+
 def headed(text: str, kinds: set[str]) -> list[Document]:
     """Return documents that say their kind and id; raises Mistake naming the document and the field."""
     found = []
@@ -109,7 +121,22 @@ def single(text: str, kind: str, id: str) -> dict[str, Any]:
     for field, wanted in zip(_HEADING, (kind, id), strict=True):
         if found[0].get(field, wanted) != wanted:
             raise Mistake(f"the document says {field}: {found[0][field]}, not {wanted}")
+    if kind == "workflow" and found[0].keys() >= _BARE:
+        return {"name": name_of(found[0]) or id, FIELD: found[0]}
     return headless(found[0])
+
+
+def is_bare(text: str) -> bool:
+    """Say whether a text is a definition of the Open Workflow Specification, and nothing around it."""
+    found = parse(text)
+    return len(found) == 1 and found[0].keys() >= _BARE
+
+
+def name_of(definition: Mapping[str, Any]) -> str:
+    """Return what a definition calls itself."""
+    heading = definition.get("document")
+    named = heading if isinstance(heading, dict) else {}
+    return str(named.get("title") or named.get("name") or "")
 
 
 def headless(value: dict[str, Any]) -> dict[str, Any]:

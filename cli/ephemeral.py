@@ -179,11 +179,12 @@ async def ended(node: Client, what: tuple[str, str], each_seconds: float, second
         async with asyncio.timeout_at(None if until is None else until + LATE_SECONDS):
             while not told["is_final"] and (until is None or until > now()):
                 left = each_seconds if until is None else min(each_seconds, until - now())
-                told = await _ask(node, kind, {"id": id, "timeout": left})
+                told = await ask_again(node, kind, {"id": id, "timeout": left})
     return told
 
 
-async def _ask(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+async def ask_again(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Ask to wait, again when the node does not answer: it may be restarting."""
     silences = 0
     while True:
         try:

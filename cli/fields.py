@@ -97,7 +97,7 @@ def assign(body: dict[str, Any], settings: Mapping[str, str], struct: type[Any])
         if steps[0] not in names:
             raise Mistake(f"--set {path}: there is no field {steps[0]}; there are {', '.join(names)}")
         is_text = isinstance(_leaf(wire.type_info(struct), steps), TEXTS)
-        body = _placed(body, steps, text if is_text else json_or_text(text))
+        body = placed(body, steps, text if is_text else json_or_text(text))
     return body
 
 
@@ -117,10 +117,11 @@ def check(body: dict[str, Any], struct: type[Any]) -> None:
         raise Mistake(str(error)) from None
 
 
-def _placed(body: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+def placed(body: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    """Return a body with a value where a path leads."""
     name, *rest = path
     inner = body.get(name)
-    return {**body, name: _placed(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
+    return {**body, name: placed(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
 
 
 def _leaf(type_: wire.Type | None, path: list[str]) -> wire.Type | None:

@@ -12,9 +12,9 @@ from rich.console import Group, RenderableType
 from actors import ACTORS
 from actors.actor import Actor, Question
 from cli import history, listing, show
-from cli.client import AGAIN
-from cli.documents import read, single
-from cli.errors import Mistake
+from cli.client import AGAIN, Client
+from cli.documents import FIELD, is_bare, read, single
+from cli.errors import Mistake, Refused
 from cli.examples import about, example
 from cli.fields import assign, check, field_options, given_fields, pairs, verb_of
 from cli.outcomes import report
@@ -29,14 +29,20 @@ ON_COPIES = {"save": "propose", "fork": "fork"}
 SAVE = "save"
 NOT_SHOWN = frozenset({"workflow_index"})
 """Kinds that people reach by another noun; these can be typed all the same."""
-ELSEWHERE = frozenset({("resource", "thaw")})
-"""Verbs that are more than one command."""
+ELSEWHERE = frozenset(
+    {
+        ("resource", "thaw"),
+        *(("workflow", name) for name in ("launch", "versions", "version", "diff", "roll_back")),
+        *(("run", name) for name in ("list", "wait", "pause", "resume", "cancel", "terminate", "retry")),
+    }
+)
+"""Verbs that are more than one command or question."""
 DIGITS_MAX = 15
 """How long a version may be."""
 WORKERS_SAY = frozenset(
     f"{step}_{verb}" for step in ("begin", "commit", "abort") for verb in ("freeze", "unfreeze")
-)
-"""Verbs of registries and repositories that people need not see."""
+) | {"begin", "evaluated", "answered", "faulted", "rewound", "lost"}
+"""Verbs of registries, repositories and runs that people need not see."""
 
 Id = Annotated[
     str, typer.Argument(help="An id, or <node>/<id> for the copy of another node's.", metavar="ID")
@@ -97,9 +103,11 @@ def noun(actor: Actor[Any, Any, Any]) -> typer.Typer:
             add_command(group, actor.kind, command, is_hidden=name in WORKERS_SAY)
     _add_get(group, actor)
     history.add(group, actor.kind)
-    listing.add(group, actor.kind, example(actor.kind, "list"))
+    if (actor.kind, "list") not in ELSEWHERE:
+        listing.add(group, actor.kind, example(actor.kind, "list"))
     for query, question in actor.questions.items():
-        add_question(group, actor.kind, query, question)
+        if (actor.kind, query) not in ELSEWHERE:
+            add_question(group, actor.kind, query, question)
     return group
 
 
@@ -124,17 +132,20 @@ def add_command(
         is_hidden=is_hidden,
     )
     async def say(session: Session, **given: Any) -> int | None:
-        body = {**(defaults or {}), **body_of(kind, command, given)}
+        source = read(given["file"]) if given.get("file") else ""
+        body = {**(defaults or {}), **body_of(kind, command, given, source)}
         check(body, command)
         expect = expected(given["expect"])
         async with session.node() as node:
             entity, id, owner = node.entity(kind, given["id"])
+            if (kind, name) == ("workflow", SAVE) and source and is_bare(source):
+                body = body_of(kind, command, given, source, await _kept(node, given["id"], command))
             to, words = (entity, id, name), body
             if owner:
                 to, words = (entity, id, _on_copy(owner, kind, name)), _proposal(name, body, expect)
                 expect = None
             outcome = await node.call(to, words, message=given["message"], expect=expect)
-        return report(session, f"{dashed(kind)} {given['id']}", outcome)
+        return report(session, f"{dashed(kind)} {given['id']}", outcome, source)
 
 
 def command_options(
@@ -159,14 +170,32 @@ def expected(text: str | None) -> int | None:
     return int(text)
 
 
-def body_of(kind: str, command: type[Message], given: dict[str, Any]) -> dict[str, Any]:
-    """Put a body together from the file, ``--set`` and the options, each over the one before."""
-    body = single(read(given["file"]), kind, given["id"]) if given.get("file") else {}
+def body_of(
+    kind: str,
+    command: type[Message],
+    given: dict[str, Any],
+    source: str | None = None,
+    kept: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Put a body together: the file, what is kept, ``--set``, the options, each over the one before."""
+    if source is None:
+        source = read(given["file"]) if given.get("file") else ""
+    body = {**(single(source, kind, given["id"]) if source else {}), **(kept or {})}
     body = assign(body, pairs(given.get("settings", ()), "--set"), command) | given_fields(given)
     labels = pairs(given.get("labels", ()), "--label")
     if labels:
         body["labels"] = {**body.get("labels", {}), **labels}
     return body
+
+
+async def _kept(node: Client, id: str, command: type[Message]) -> dict[str, Any]:
+    """Return what a workflow has besides what it runs: a file with that alone changes nothing else."""
+    try:
+        found = await node.ask("workflow", "get", {"id": id})
+    except Refused:
+        return {}
+    names = set(command.__struct_encode_fields__) - {FIELD}
+    return {name: value for name, value in found.items() if name in names}
 
 
 def _on_copy(owner: str, kind: str, name: str) -> str:

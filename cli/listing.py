@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import show
+from cli.client import Client
 from cli.fields import json_or_text, pairs
 from cli.session import Session, dashed, flag, verb
 
@@ -67,18 +68,19 @@ def add(group: typer.Typer, kind: str, example: str) -> None:
         asked = {name: json_or_text(value) for name, value in pairs(where, "--where").items()}
         asked |= {"order": order, "limit": limit, "cursor": cursor, "labels": pairs(label, "--label")}
         asked |= {name: value for name, value in (("from", since), ("to", until)) if value}
-        found = await _pages(session, kind, asked, PAGES_MAX if all else 1)
+        async with session.node() as node:
+            found = await pages(node, kind, asked, PAGES_MAX if all else 1)
         session.show(found, lambda: show.table(COLUMNS.get(kind, ("id", "name", "version")), found["items"]))
         if found["cursor"] and not session.is_json:
             show.say(f"there is more: --cursor {found['cursor']}, or --all")
 
 
-async def _pages(session: Session, kind: str, asked: dict[str, Any], pages: int) -> dict[str, Any]:
-    async with session.node() as node:
-        found = await node.ask(kind, "list", asked)
-        for _ in range(pages - 1):
-            if not found["cursor"]:
-                break
-            more = await node.ask(kind, "list", asked | {"cursor": found["cursor"]})
-            found = more | {"items": found["items"] + more["items"]}
+async def pages(node: Client, kind: str, asked: dict[str, Any], most: int) -> dict[str, Any]:
+    """Return a listing, put together from at most so many pages."""
+    found = await node.ask(kind, "list", asked)
+    for _ in range(most - 1):
+        if not found["cursor"]:
+            break
+        more = await node.ask(kind, "list", asked | {"cursor": found["cursor"]})
+        found = more | {"items": found["items"] + more["items"]}
     return found

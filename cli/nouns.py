@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import ephemeral, kinds, peers, thaw
+from cli import ephemeral, kinds, launch, peers, run, thaw, versions
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
@@ -14,4 +14,9 @@ def add(app: typer.Typer, word: str = "") -> bool:
         peers.add(groups["peer"])
     if "resource" in groups:
         thaw.add(groups["resource"])
+    if "workflow" in groups:
+        launch.add(groups["workflow"])
+        versions.add(groups["workflow"])
+    if "run" in groups:
+        run.add(groups["run"])
     return bool(ephemeral.add(app, word) or groups)

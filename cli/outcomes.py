@@ -6,20 +6,22 @@ from typing import Any
 
 import msgspec
 
-from cli import show
+from cli import places, show
 from cli.errors import FAILED, reason
 from cli.session import Session
 from messages.envelope import Outcome
 
 
-def report(session: Session, what: str, outcome: Outcome) -> int | None:
-    """Show what became of a command and return the exit code."""
+def report(session: Session, what: str, outcome: Outcome, text: str = "") -> int | None:
+    """Show what became of a command and return the exit code; ``text`` is the file that it came from."""
     is_done = outcome.status == "done"
     if session.is_json or is_done:
         session.show(outcome, lambda: line(what, outcome))
     if is_done:
         return None
     show.say(f"{what} {outcome.status}: {reason(outcome.code, outcome.detail, outcome.at)}")
+    for fault in places.told(outcome.extra.get("faults", ()), text):
+        show.say(fault)
     return FAILED
 
 
@@ -31,7 +33,8 @@ def line(what: str, outcome: Outcome) -> str:
     for event in map(_event, outcome.events):
         names.append(_name(event, outcome.kind))
         notes += [f" ({event['note']})"] if event.get("note") else []
-    happened = ", ".join(dict.fromkeys(names)) or "nothing to change"
+    extra = [f"{name} {show.cell(value)}" for name, value in outcome.extra.items() if value]
+    happened = ", ".join([*dict.fromkeys(names), *extra]) or "nothing to change"
     told = f"{what}: {happened}, version {outcome.version}{''.join(notes)}, message {outcome.message}"
     return show.clean(told)
 
