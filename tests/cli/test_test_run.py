@@ -128,7 +128,7 @@ def test_all_faults_of_a_file_are_told_with_their_lines(trial: Callable[..., Ran
 
     assert ran.code == 1
     assert "line 5, /do/0/a/then: there is no task nowhere" in ran.err
-    assert "line 6, /do/1/b/call: call nothing" in ran.err
+    assert "line 6, /do/1/b/call: there is no function nothing" in ran.err
 
 
 @pytest.mark.parametrize("fixture", ["{}", "- {url: x, stauts: 2}", "- {status: 1}", "- ["])

@@ -49,7 +49,7 @@ def test_all_faults_are_told_with_their_pointers_and_lines(lab: Node, write: Wri
 
     assert (bare.returncode, whole.returncode) == (1, 1)
     assert "line 6, /definition/do/0/one/then: there is no task nowhere" in bare.stderr
-    assert "line 7, /definition/do/1/x/call: call grpcc" in bare.stderr
+    assert "line 7, /definition/do/1/x/call: there is no function grpcc" in bare.stderr
     assert "line 8, /definition/do/0/one/then" in whole.stderr
     assert "invalid_definition" in bare.stderr
 
