@@ -94,6 +94,7 @@ def add(app: typer.Typer) -> None:
         name: Name = "",
     ) -> int:
         """Evaluate the expressions of runs and make their calls; the node does it too, unless told not to."""
+        lazy.settle()
         queues, outside = read_queues(queue or QUEUES), read_outside(session, allow_egress or (), allow_shell)
         run = Run(session, Server(name or server_name(), RUN), concurrency, {"queues": queues})
         return await run.until_stopped(lambda process: process.runs(queues, outside))
@@ -156,7 +157,6 @@ class Run:
     async def until_stopped(self, duties: Callable[[Process], list[Duty]]) -> int:
         """Work and return the exit code."""
         log_to_stderr(is_verbose=False)
-        lazy.settle()
         self._listen()
         try:
             async with self.session.node() as client:
