@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-import logging
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -16,27 +14,25 @@ from aiohttp import web
 
 from actors import triggers
 from messages import subjects
-from messages.envelope import ACTOR, instant
+from messages.envelope import ACTOR
 from messages.route import Claimed
 from messages.triggers import HttpTrigger
 from node.answers import Answers
 from node.edge import Edge
 from node.engine import Engine
-from node.intake import Intake, outcome_of
-from node.keyring import Keyring, is_signed
+from node.intake import Intake, Overloaded, outcome_of
+from node.keyring import Keyring
+from node.request import check_signature, key_of, query_of, read_body
 from node.routes import Routes
 from node.serving import Refused, Serving, told
 
 BODY_BYTES_MAX = 256 * 1024
-KEY_CHARACTERS_MAX = 200
 SEND_SECONDS = 10.0
 """How long a client may take to send its request."""
 REQUESTS_MAX = 100
 """How many requests are served at a time."""
 STATUS = {"not_found": 404, "invalid_message": 400, "too_deep": 400, "too_large": 413}
 """How a refusal of a launch is told; 409 otherwise."""
-
-_LOG = logging.getLogger("covey.http")
 
 
 class Means(NamedTuple):
@@ -97,6 +93,8 @@ class Listener:
             return await self._answer(request)
         except Refused as no:
             return no.response()
+        except Overloaded as error:
+            return Refused(503, "overloaded", str(error), {"Retry-After": "1"}).response()
         finally:
             self.busy -= 1
 
@@ -125,10 +123,10 @@ class Listener:
         return await self._trigger(await self._read(request, found.claimed, found.parameters))
 
     async def _read(self, request: web.BaseRequest, claimed: Claimed, parameters: Mapping[str, str]) -> Asked:
-        body = await self._body(request)
+        body = await read_body(request, SEND_SECONDS, BODY_BYTES_MAX)
         trigger = claimed.trigger
         if trigger.secret is not None:
-            self._check_signature(trigger.secret, request, body)
+            check_signature(request, body, (trigger.secret, self._means.keyring), self._means.clock())
         try:
             read = triggers.body_of(request.headers.get("Content-Type", ""), body)
         except (ValueError, RecursionError) as error:
@@ -137,37 +135,12 @@ class Listener:
             "method": request.method,
             "path": request.rel_url.raw_path,
             "parameters": parameters,
-            "query": _query(request),
+            "query": query_of(request),
             "headers": triggers.kept_headers(request.headers),
             "body": read,
         }
-        key = _key(request, is_signed=trigger.secret is not None)
+        key = key_of(request, must_be_signed=trigger.secret is not None)
         return Asked(claimed, self._run_id(claimed, key), input, bool(key))
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Refused(415, "unsupported_encoding", "send the body as it is")
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                return await request.read()
-        except TimeoutError as error:
-            raise Refused(408, "too_slow", f"the request took more than {SEND_SECONDS:g} s") from error
-        except web.HTTPRequestEntityTooLarge as error:
-            raise Refused(413, "too_large", f"a body has at most {BODY_BYTES_MAX} bytes") from error
-
-    def _check_signature(self, name: str, request: web.BaseRequest, body: bytes) -> None:
-        id, timestamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
-        key = self._means.keyring.key(name)
-        if key is None:
-            _LOG.error("requests are refused, for there is no secret %s: covey secret set %s", name, name)
-            raise Refused(503, "no_secret", "what checks the signature is not set up")
-        signatures = triggers.signatures(request.headers.get("webhook-signature", ""))
-        is_right = is_signed(key, triggers.signed(id, timestamp, body), signatures)
-        if not id or not is_right or not triggers.is_timely(timestamp, instant(self._means.clock())):
-            detail = "webhook-id, webhook-timestamp and webhook-signature do not go with the body"
-            raise Refused(401, "bad_signature", detail)
 
     def _run_id(self, claimed: Claimed, key: str) -> str:
         if not key:
@@ -239,20 +212,3 @@ def _problem(run: str, view: Mapping[str, Any]) -> dict[str, Any]:
     """Return the problem of a run as RFC 9457 has it: its status is the one of the answer."""
     error = view["error"] or {"type": "cancelled", "title": "Cancelled", "detail": view["reason"]}
     return {**error, "status": 500, "cause_status": error.get("status", 499), "run": run}
-
-
-def _query(request: web.BaseRequest) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in request.rel_url.query:
-        values = request.rel_url.query.getall(name)
-        found[name] = values[0] if len(values) == 1 else values
-    return found
-
-
-def _key(request: web.BaseRequest, *, is_signed: bool) -> str:
-    """Return what repeats of one request have in common; of a signed one, what was signed."""
-    own = "" if is_signed else request.headers.get("Idempotency-Key", "")
-    key = own or request.headers.get("webhook-id", "")
-    if len(key) > KEY_CHARACTERS_MAX:
-        raise Refused(400, "invalid_key", f"a key has at most {KEY_CHARACTERS_MAX} characters")
-    return key

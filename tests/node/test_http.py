@@ -19,6 +19,7 @@ from node import http
 from node.keyring import Keyring
 from node.settings import Settings
 from tests.node.serving import Served, post, serving
+from tests.nodes import one_node
 
 SECRET = base64.b64encode(b"a secret of thirty-two characters").decode()
 FAILS = [{"fails": {"raise": {"error": {"type": "https://x/y", "status": 418, "title": "Teapot"}}}}]
@@ -267,6 +268,14 @@ async def test_routes_are_served_again_after_a_restart(tmp_path: Path) -> None:
     async with serving(tmp_path / "lab") as served:
         assert (await served.ask("POST", "/echo", data="a"))[1]["said"] == "a"
         assert (await served.ask("POST", "/gone"))[0] == 404
+
+
+async def test_a_port_that_is_taken_is_told_and_the_node_ends(served: Served, tmp_path: Path) -> None:
+    port = served.node.endpoint.http_url.rpartition(":")[2]
+
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="address already in use")):
+        async with one_node(tmp_path / "other", "other", http=port):
+            pass
 
 
 @pytest.mark.parametrize(
