@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import msgspec
+
+from cli.client import read_endpoint
 from cli.demo.program import Unexpected
 from cli.demo.stage import WAIT_SECONDS, Player
 from cli.demo.story import Story
 from cli.demo.weather import Weather
 from cli.follow import Following, Part, Row
 
+NOT_YET = 404
+"""A path is served a moment after the workflow is saved."""
+AGAIN_SECONDS = 0.02
 ENDS = ("run.succeeded", "run.failed", "run.cancelled")
 SHOWN = {
     "run.begun": "begun",
@@ -58,6 +66,28 @@ class Flight(Story):
         """Have a workflow run."""
         await self.call(self.laboratory, ("workflow", workflow, "launch"), {"run": run, "input": given})
 
+    async def post(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Send a request to the laboratory's listener and return its answer."""
+        url = read_endpoint(self.laboratory.data).http_url + path
+        data = msgspec.json.encode(given)
+        request = Request(url, data, {"Content-Type": "application/json"}, method="POST")  # our own
+        self.aside("somebody", f"POST {path}")
+
+        def send() -> bytes | None:
+            try:
+                with urlopen(request, timeout=WAIT_SECONDS) as answer:
+                    told: bytes = answer.read()
+                    return told
+            except HTTPError as error:
+                if error.code == NOT_YET:
+                    return None
+                raise Unexpected(f"POST {path}: {error.code} {error.read().decode()}") from error
+
+        async with asyncio.timeout(WAIT_SECONDS):
+            while (told := await asyncio.to_thread(send)) is None:  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(AGAIN_SECONDS)
+        return msgspec.json.decode(told, type=dict[str, Any])
+
     async def follow(self, run: str, until: str = "", pointer: str = "") -> None:
         """Show what happens to a run, from where it was left, to its end or to an event at a task."""
         assert self.laboratory.client is not None
@@ -87,7 +117,5 @@ class Flight(Story):
         seconds = (at - self._began.setdefault(run, at)).total_seconds()
         task = pointer.rpartition("/")[2]
         more = f"({body['problem']['status']})" if "problem" in body else body.get("kind", "")
-        told = (
-            f"  {run} [cyan]{row['version']:>3}[/] +{seconds:.3f} s  {task:<10} {SHOWN[row['type']]} {more}"
-        )
-        self.console.print(told.rstrip())
+        told = f"{task:<10} {SHOWN[row['type']]} {more}".rstrip()
+        self.console.print(f"  {run[:8]} [cyan]{row['version']:>3}[/] +{seconds:.3f} s  {told}")

@@ -18,8 +18,7 @@ from cli.demo.story import documents
 from cli.demo.weather import FAILURES, FLAKY, WINDS, weather
 
 NAMES = ("laboratory", "centre")
-EGRESS = ("--allow-egress", "127.0.0.0/8")
-RUN = "report-1"
+WORDS = ("--allow-egress", "127.0.0.0/8", "--http", "0")
 STRONGEST = max(WINDS.values())
 REPORT = {"grade": "storm", "wind": STRONGEST}
 SCHEDULED_SECONDS = 3
@@ -30,7 +29,7 @@ CALMER = 40
 async def play(directory: Path, console: Console, checks: list[str]) -> None:
     """Play all scenes in a directory."""
     console.print("Starting two nodes, and three weather stations, one of which is flaky …")
-    async with weather() as stations, stage(directory, *NAMES, words=EGRESS) as (laboratory, centre):
+    async with weather() as stations, stage(directory, *NAMES, words=WORDS) as (laboratory, centre):
         story = Flight(console, checks, laboratory, centre, stations)
         for scene in SCENES:
             await scene(story)
@@ -50,17 +49,18 @@ async def save(story: Flight) -> None:
 
 async def crash(story: Flight) -> None:
     """Have it run, and kill the node in the middle."""
-    story.title("It runs, as it happens, and its node is killed (kill -9) in the middle")
-    await story.launch("report", RUN, {"server": story.stations.url, "stations": list(WINDS)})
-    await story.follow(RUN, until="run.waiting", pointer="/do/1/settle")
+    story.title("A request over HTTP begins it; its node is killed (kill -9) in the middle")
+    told = await story.post("/reports", {"server": story.stations.url, "stations": list(WINDS)})
+    run = told["run"]
+    await story.follow(run, until="run.waiting", pointer="/do/1/settle")
     asked = story.stations.asked.copy()
     story.check(asked[FLAKY] == FAILURES + 1, f"{FLAKY} has failed {FAILURES} times and then answered", asked)
     await story.laboratory.kill()
     story.aside("laboratory", "killed")
     await story.laboratory.start()
     story.aside("laboratory", "started again on the same data")
-    await story.follow(RUN)
-    ended = await story.laboratory.ask("run", "get", id=RUN)
+    await story.follow(run)
+    ended = await story.laboratory.ask("run", "get", id=run)
     story.check(ended["status"] == "success", "the run has ended as if nothing had happened", ended)
     story.check(ended["output"] == REPORT, f"the strongest wind is {STRONGEST}: a storm", ended["output"])
     story.check(story.stations.asked == asked, "no station was asked again", story.stations.asked)
