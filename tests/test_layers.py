@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "actors": {"messages", "msgspec", "cronsim", "dateutil", "jsonschema", "referencing", "yaml"},
     "store": {"messages", "msgspec", "aiosqlite"},
     "bus": {"messages", "msgspec", "nats", "nkeys", "nacl"},
-    "node": {"messages", "actors", "store", "bus", "msgspec", "jq", "aiohttp", "yarl", "yaml"},
+    "node": {"messages", "actors", "store", "bus", "msgspec", "jq", "aiohttp", "yarl", "yaml", "psycopg"},
     "cli": {"messages", "actors", "bus", "node", "msgspec", "typer", "rich", "yaml", "uvloop"},
 }
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "time", "uuid"}
