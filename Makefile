@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench sim soak lock docs clean
+.PHONY: demo test check conformance bench sim soak lock docs clean
 
 demo: .venv/ready          ## Run the main job: three organisations plan together.
 	@$(BIN)/covey demo
@@ -24,6 +24,10 @@ soak: .venv/ready          ## Run many more simulated schedules, faults and malf
 
 sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug).
 	@$(BIN)/python -m tests.sim $(SEED) $(BUG)
+
+conformance: .venv/ready   ## Play the conformance kit of the language of definitions; write docs/conformance.md.
+	@$(BIN)/python -m tests.conformance.report
+	@$(BIN)/python -m pytest -q tests/conformance
 
 docs: .venv/ready          ## Write the generated part of the documentation again.
 	@$(BIN)/covey schema --markdown > docs/wire.new

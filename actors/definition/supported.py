@@ -60,6 +60,8 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
             yield from _policy(f"{task.pointer}/with{at}", {} if "use" in policy else policy)
         if what == "database" and "${" in str(task.body.get("with", {}).get("query", "")):
             yield Wrong(f"{task.pointer}/with/query", "a query is written out; what varies is for parameters")
+    elif "@" in what or "://" in what:
+        yield _no(f"{task.pointer}/call", "catalogs")
     elif f"call {what}" in UNSUPPORTED:
         yield _no(f"{task.pointer}/call", f"call {what}", CALLS)
     else:

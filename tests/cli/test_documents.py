@@ -94,3 +94,9 @@ def test_a_setting_is_read_as_the_field_wants_it() -> None:
 def test_a_setting_of_no_field_is_told_with_those_that_are() -> None:
     with pytest.raises(Mistake, match="no field nam; there are name, type"):
         assign({}, {"nam": "x"}, SaveResource)
+
+
+def test_words_that_an_older_yaml_reads_as_yes_and_no_are_text() -> None:
+    (found,) = parse("{on: off, yes: no, y: n, Yes: NO, plain: true, none: null}")
+
+    assert found == {"on": "off", "yes": "no", "y": "n", "Yes": "NO", "plain": True, "none": None}

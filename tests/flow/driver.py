@@ -50,6 +50,7 @@ class Play:
     """A run and what was said to the world."""
 
     dry: DryRun
+    answer: Calls | Mapping[str, Any] | None = None
     calls: list[run.Call] = field(default_factory=list)
     asks: list[run.Evaluate] = field(default_factory=list)
 
@@ -114,11 +115,20 @@ def start(
     given: Any = None,
     calls: Calls | Mapping[str, Any] | None = None,
     *,
-    begin: datetime = BEGIN,
+    at: datetime = BEGIN,
     is_checked: bool = True,
 ) -> Play:
-    """Begin a run; calls are answered by a function, or by the names of their tasks."""
-    play: Play
+    """Begin a run of these tasks; calls are answered by a function, or by the names of their tasks."""
+    return begin(workflow(text, is_checked=is_checked), given, calls, at)
+
+
+def begin(
+    definition: dict[str, Any],
+    given: Any = None,
+    calls: Calls | Mapping[str, Any] | None = None,
+    at: datetime = BEGIN,
+) -> Play:
+    """Begin a run of a definition."""
 
     async def evaluate(ask: run.Evaluate) -> run.Evaluated:
         play.asks.append(ask)
@@ -126,13 +136,13 @@ def start(
 
     async def call(work: run.Call) -> run.Answered | run.Faulted:
         play.calls.append(work)
-        answer = _answer(calls, work)
+        answer = _answer(play.answer, work)
         if answer is NEVER:
             return run.Answered(frame=work.frame, call=0)
         return faulted(work, answer) if isinstance(answer, Problem) else answered(work, answer)
 
-    play = Play(DryRun(evaluate, call, begin))
-    play.say(run.Begin(workflow="dry", definition=workflow(text, is_checked=is_checked), input=given))
+    play = Play(DryRun(evaluate, call, at), calls)
+    play.say(run.Begin(workflow="dry", definition=definition, input=given))
     return play
 
 

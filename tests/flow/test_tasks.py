@@ -98,7 +98,7 @@ def test_a_duration_is_iso_8601_inline_or_an_expression(wait: str, seconds: floa
     ],
 )
 def test_a_month_is_a_month_also_over_the_end_of_a_shorter_one(begin: str, wait: str, until: str) -> None:
-    found = start(f"- pause: {{wait: {wait}}}", begin=datetime.fromisoformat(begin))
+    found = start(f"- pause: {{wait: {wait}}}", at=datetime.fromisoformat(begin))
 
     assert [event.until for event in found.of(Waiting)] == [datetime.fromisoformat(until)]
 
