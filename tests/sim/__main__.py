@@ -1,4 +1,4 @@
-"""Replay one schedule, with its trace: ``python -m tests.sim SEED [PLANTED BUG]``."""
+"""Replay one schedule, with its trace: ``python -m tests.sim [unfreezes] SEED [PLANTED BUG]``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import sys
 from contextlib import nullcontext
 
 from actors import ACTORS
+from tests.sim import played, replay, unfreeze_bugs, unfreezes
 from tests.sim.bugs import planted
-from tests.sim.replay import play
+
+UNFREEZES = "unfreezes"
+"""Names the schedules in which workflows want one repository at once."""
 
 
-def main(seed: str, *bugs: str) -> int:
+def main(*words: str) -> int:
     """Print what happened and what is wrong; return 1 when something is."""
-    with planted(bugs[0]) if bugs else nullcontext(ACTORS) as actors:
-        report = play(int(seed), actors, keeps_lines=True)
+    report = _unfreezes(*words[1:]) if words[0] == UNFREEZES else _federation(*words)
     print("\n".join(report.lines))
     print(report if report.wrong else f"schedule {report.seed} is well, trace {report.digest}")
     return 1 if report.wrong else 0
+
+
+def _federation(seed: str, *bugs: str) -> replay.Report:
+    with planted(bugs[0]) if bugs else nullcontext(ACTORS) as actors:
+        return replay.play(int(seed), actors, keeps_lines=True)
+
+
+def _unfreezes(seed: str, *bugs: str) -> replay.Report:
+    with unfreeze_bugs.planted(bugs[0]) if bugs else nullcontext(unfreezes.KIT) as kit:
+        return played.play(int(seed), kit, keeps_lines=True)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,13 @@ class Report:
     digest: str
     wrong: Sequence[str]
     lines: Sequence[str] = ()
+    world: str = ""
+    """Which schedules it is of; empty: those of the federation."""
 
     def __str__(self) -> str:
         shown = "\n  ".join(self.wrong[:SHOWN_MAX])
-        return f"schedule {self.seed} (replay it: python -m tests.sim {self.seed}):\n  {shown}"
+        words = f"{self.world} {self.seed}".strip()
+        return f"schedule {self.seed} (replay it: python -m tests.sim {words}):\n  {shown}"
 
 
 def play(seed: int, actors: Sequence[Actor[Any, Any, Any]] = ACTORS, *, keeps_lines: bool = False) -> Report:

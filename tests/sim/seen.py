@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -15,7 +15,6 @@ from actors.actor import Actor
 from messages.envelope import Outcome, instant
 from node.live import decode_event
 from tests.sim.node import Node
-from tests.sim.world import World
 
 Key = tuple[str, str]
 
@@ -86,7 +85,23 @@ class Seen:
     nodes: Mapping[str, Sight]
 
 
-def look(world: World) -> Seen:
+class Watched(Protocol):
+    """A world at rest."""
+
+    @property
+    def now(self) -> int:
+        """The instant, in microseconds since 1970."""
+
+    @property
+    def actors(self) -> Sequence[Actor[Any, Any, Any]]:
+        """What its nodes run."""
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Its nodes by name."""
+
+
+def look(world: Watched) -> Seen:
     """Read the files of all nodes."""
     actors = {actor.kind: actor for actor in world.actors}
     nodes = {name: _sight(node, actors) for name, node in world.nodes.items()}
