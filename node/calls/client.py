@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from node.calls.egress import Egress, Refused
-from node.calls.failed import Failed, misconfigured, refused
+from node.calls.broken import CONNECT_SECONDS, failure, too_large
+from node.calls.egress import Egress
+from node.calls.failed import Failed, misconfigured
 from node.calls.secrecy import is_telling
+from node.calls.unpacking import unpacked
 
 REQUEST_BYTES = 1 << 20
 RESPONSE_BYTES = 1 << 20
 """What a body may have, when it is unpacked."""
 REDIRECTS_MOST = 5
-CONNECT_SECONDS = 10.0
 CONNECTIONS_MOST = 256
 """As many as a worker may have calls in hand, be they all to one host."""
 KEEP_SECONDS = 15.0
 """How long a connection that nobody uses is kept."""
 URL_CHARACTERS = 8_000
 AGENT = "covey/1"
-ENCODINGS = ("gzip", "x-gzip", "deflate")
 
 _MOVED = (301, 302, 303, 307, 308)
 _SAME_AGAIN = (307, 308)
@@ -121,10 +119,12 @@ class Client:
                     status=answer.status,
                     reason=answer.reason or "",
                     headers=headers,
-                    body=_unpacked(body, headers.get("content-encoding", ""), request),
+                    body=unpacked(
+                        body, headers.get("content-encoding", ""), request.place, request.response_bytes
+                    ),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failure(request, error) from None
+            raise failure(error, request.place, request.url.host) from None
 
     def _socket(self, found: aiohttp.AddrInfoType) -> socket.socket:
         """Make the socket of one connection: the last look at where it goes, whoever found the address."""
@@ -223,33 +223,9 @@ async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:
         size += len(part)
         if size > request.response_bytes:
             answer.close()
-            raise _too_large(request)
+            raise too_large(request.place, request.response_bytes)
         parts.append(part)
     return b"".join(parts)
-
-
-def _unpacked(body: bytes, encodings: str, request: Request) -> bytes:
-    """Unpack a body that was packed though we asked for none: by servers that do not care."""
-    for encoding in reversed(
-        [word for word in encodings.lower().replace(",", " ").split() if word != "identity"]
-    ):
-        if encoding not in ENCODINGS:
-            raise Failed("communication", f"{request.place} answered in the encoding {encoding[:20]!r}", 502)
-        body = _inflated(body, request)
-    return body
-
-
-def _inflated(body: bytes, request: Request) -> bytes:
-    for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # some say deflate and leave its header out
-        unpacking = zlib.decompressobj(bits)
-        try:
-            unpacked = unpacking.decompress(body, request.response_bytes + 1)
-        except zlib.error:
-            continue
-        if len(unpacked) > request.response_bytes:
-            raise _too_large(request)
-        return unpacked
-    raise Failed("communication", f"{request.place}: the packed body is damaged", 502)
 
 
 def _joined(answer: aiohttp.ClientResponse) -> dict[str, str]:
@@ -258,46 +234,3 @@ def _joined(answer: aiohttp.ClientResponse) -> dict[str, str]:
     for name, value in answer.headers.items():
         found.setdefault(name.lower(), []).append(value)
     return {name: ", ".join(values) for name, values in found.items()}
-
-
-def _too_large(request: Request) -> Failed:
-    told = f"{request.place}: the answer has more than {request.response_bytes} bytes"
-    return Failed("communication", told, 502)
-
-
-def _failure(request: Request, error: Exception) -> Failed:
-    """Say what went wrong, in words of ours: those of a library may repeat what is secret."""
-    found = _causes(error)
-    for cause in found:
-        if isinstance(cause, Refused):
-            return refused(cause)
-    place = request.place
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return misconfigured(f"{request.url.host!r} is no host that can be called")
-    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
-        return misconfigured("a header or the method holds a character that it may not hold")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return Failed("communication", f"{place}: its certificate or TLS is not to be trusted", 503)
-    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return Failed("communication", f"{place}: there is no such host", 503)
-    if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
-        return Failed("communication", f"{place} cannot be reached in {CONNECT_SECONDS:.0f} s", 503)
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        number = getattr(error, "errno", None)
-        reason = f": {os.strerror(number)}" if number else ""
-        return Failed("communication", f"{place} cannot be reached{reason}", 503)
-    return Failed("communication", f"{place}: the connection broke, or the answer is no HTTP", 500)
-
-
-def _causes(error: BaseException) -> Sequence[BaseException]:
-    """Return an error and those that it was made of."""
-    found: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting and len(found) < 50:
-        one = waiting.pop()
-        if one is None or one in found:
-            continue
-        found.append(one)
-        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
-        waiting += list(getattr(one, "exceptions", ()))
-    return found

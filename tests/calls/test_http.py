@@ -218,9 +218,11 @@ async def test_a_packed_answer_is_unpacked_though_nobody_asked_for_it(site: Site
             body=body, headers={"Content-Encoding": name}, content_type="application/json"
         )
         assert await get(client, f"{site.url}/{name}") == {"a": 1}
+    site["/often"] = web.Response(body=b"?", headers={"Content-Encoding": ", ".join(["gzip"] * 4)})
     site["/br"] = web.Response(body=b"?", headers={"Content-Encoding": "br"})
 
-    assert (await get_problem(client, f"{site.url}/br"))[:2] == ("communication", 502)
+    for path in ("br", "often"):
+        assert (await get_problem(client, f"{site.url}/{path}"))[:2] == ("communication", 502)
 
 
 async def test_an_output_that_a_run_cannot_hold_is_a_problem(site: Site, client: Client) -> None:
