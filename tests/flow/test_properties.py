@@ -95,8 +95,8 @@ def test_a_crash_and_what_is_delivered_again_change_nothing(
     whole, points = played(definition)
     point = points[where % len(points)]
     again = at(definition, whole, point)
-    old = [work for one in points[: where % len(points)] for work in one.work][-earlier:]
-    again.dry.work = deque([*old, *(work for work in point.work for _ in range(2))])
+    done = [work for one in points[: where % len(points)] for work in one.work if work not in point.work]
+    again.dry.work = deque([*done[-earlier:], *(work for work in point.work for _ in range(2))])
 
     asyncio.run(again.dry.go_on())
 
