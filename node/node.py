@@ -20,7 +20,7 @@ from bus.streams import COMMANDS, TASKS, settings
 from bus.tasks import end
 from messages import subjects
 from messages.envelope import Envelope, derive
-from node.alarms import ring
+from node.alarms import NEVER, Bell, ring
 from node.answers import Answers
 from node.chores import QUEUES, Chores
 from node.edge import Edge
@@ -106,6 +106,7 @@ class Node:
         """When the stream of commands was made: its sequences begin anew with it."""
         self._healing: asyncio.Task[None] | None = None
         self._is_stopping = False
+        self._bell = Bell()
 
     @property
     def streams(self) -> Any:
@@ -119,7 +120,7 @@ class Node:
             _LOG.warning("the stream setting %s", line)
         await self.heal()
         parts.engine.peers = await self._peers()
-        ringing = ring(parts.store, clock, self._ring)
+        ringing = ring(parts.store, clock, self._ring, self._bell)
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
         await parts.events.load(parts.store, parts.engine)
@@ -207,6 +208,11 @@ class Node:
         self._parts.relay.put([row for row in rows if row.lane in LANES])
         self._parts.links.put(rows)
         self._parts.questions.hear(rows)
+        for result in results:
+            if result.step is not None and result.step.alarms:
+                self._bell.note(
+                    min((at for at in result.step.alarms.values() if at is not None), default=NEVER)
+                )
         for hear in self._parts.hearers:
             hear(rows)
 
