@@ -23,7 +23,7 @@ SCHEMA = "ows-1.0.3.yaml"
 """The schema of the Open Workflow Specification, DSL 1.0.3, as it was published (Apache-2.0)."""
 PROTOCOLS = ("asyncapi", "grpc", "http", "openapi", "a2a", "mcp")
 """What ``call`` names beside functions, in the order of the schema."""
-_LISTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+LISTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "do": (("do",),),
     "for": (("do",),),
     "fork": (("fork", "branches"),),
@@ -150,7 +150,7 @@ def _within(pointer: str, body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not isinstance(body, dict):
         return
     yield pointer, body
-    for path in _LISTS.get(kind_of(body), ()):
+    for path in LISTS.get(kind_of(body), ()):
         yield from _listed(f"{pointer}/{'/'.join(path)}", _at(body, *path))
 
 
