@@ -25,6 +25,8 @@ from store.store import Store
 WAIT_SECONDS = 30.0
 """How long an asker waits for an answer to be final who does not say how long (``timeout``)."""
 WAIT_SECONDS_MAX = 60.0
+LIST_BYTES_MAX = 512 * 1024
+"""How much of a listing is told at once: half of what a broker takes."""
 
 
 class Asker(NamedTuple):
@@ -144,14 +146,19 @@ class Answers:
     async def _list(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         wanted = read_filter(self._actors[kind], asked)
         found, places = await listing(self._store, wanted)
-        items = []
+        items: list[msgspec.Raw] = []
+        size = 0
         for entity in found:
             live = await self._engine.peek(entity.kind, entity.id)
             view = self._view(self._actors[entity.kind], entity.id, live)
-            items.append((view or {}) | {"kind": kind, "id": entity.row.shown_id})
+            item = msgspec.Raw(encode((view or {}) | {"kind": kind, "id": entity.row.shown_id}))
+            size += len(item)
+            if items and size > LIST_BYTES_MAX:
+                break
+            items.append(item)
         cursor = ""
-        if len(found) == wanted.limit:
-            cursor = msgspec.json.encode(places[-1]).hex()
+        if items and (len(items) < len(found) or len(found) == wanted.limit):
+            cursor = msgspec.json.encode(places[len(items) - 1]).hex()
         return {"kind": kind, "items": items, "cursor": cursor}
 
 

@@ -1,4 +1,4 @@
-"""The node's own workers: links, digests of what peers should hold, answers to what peers ask."""
+"""The node's own workers: links, digests of what peers should hold, answers to peers, the past of runs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from messages.peer import (
     To,
     Want,
 )
+from messages.run import Rewind
 from node.answers import Answers, Asker
 from node.engine import Engine
 from node.intake import Intake
 from node.links import Known, Links
+from node.rewinding import rewind
 from node.trail import verb_of
 from store.queries import Filter, listing
 from store.step import Found
 from store.store import Store
 
-QUEUES = ("links", "digest", "compare", "answer")
+QUEUES = ("links", "digest", "compare", "answer", "history")
 SHARED_PAGE = 200
 
 Work = Callable[[str, bytes], Awaitable[None]]
@@ -57,6 +59,7 @@ class Chores:
             "digest": self._digest,
             "compare": self._compare,
             "answer": self._answer,
+            "history": self._rewind,
         }
 
     async def relink_all(self) -> None:
@@ -123,7 +126,11 @@ class Chores:
         asked = (ask.kind, ask.id, ask.query, bytes(ask.body))
         reply = await self._answers.answer_peer(*asked, Asker(self._clock(), task.peer))
         answer = Answer(question=ask.question, reply=msgspec.Raw(reply))
-        await self._order((id, 0), task.peer, answer)
+        await self._order((id, 0), Address("peer", task.peer), answer)
+
+    async def _rewind(self, id: str, body: bytes) -> None:
+        ask = msgspec.json.decode(body, type=Rewind)
+        await self._order((id, 0), Address("run", ask.run), await rewind(self._store, ask))
 
     async def _say(self, cause: tuple[str, int], peer: str, word: Command) -> None:
         """Say a word to the gateway that the peer has for us."""
@@ -135,12 +142,12 @@ class Chores:
             correlation=cause[0],
             cause=cause[0],
         )
-        await self._order(cause, peer, send)
+        await self._order(cause, Address("peer", peer), send)
 
-    async def _order(self, cause: tuple[str, int], peer: str, command: Command) -> None:
+    async def _order(self, cause: tuple[str, int], to: Address, command: Command) -> None:
         envelope = Envelope(
             id=derive(derive(*cause), "chore"),
-            to=Address("peer", peer),
+            to=to,
             verb=verb_of(command),
             body=encode(command),
             at=self._clock(),
