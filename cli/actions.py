@@ -41,6 +41,8 @@ class Action:
     input: Any = None
     output: Any = None
     error: dict[str, Any] | None = None
+    run: str = ""
+    """The run that it waits for."""
 
     @property
     def label(self) -> str:

@@ -12,11 +12,13 @@ from actors.flow.errors import fault
 from cli.documents import read, value
 from cli.errors import Failed, Mistake
 from messages.run import Answered, Call, Faulted
+from node.calls.caller import Make
 from node.calls.client import Client, Request, Response
 from node.calls.failed import Failed as CallFailed
 from node.calls.http import HttpCalls
+from node.calls.openapi import OpenApiCalls
 
-HTTP = "http"
+HTTP, OPENAPI = "http", "openapi"
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 EXAMPLE = "{method: GET, url: 'https://example.com/*', status: 200, body: {}}"
 
@@ -58,7 +60,8 @@ class World:
 
     def __init__(self, fixtures: list[Fixture]) -> None:
         self._left = [(fixture, fixture.times or None) for fixture in fixtures]
-        self._http = HttpCalls(_Canned(self))
+        client = _Canned(self)
+        self._makes: dict[str, Make] = {HTTP: HttpCalls(client), OPENAPI: OpenApiCalls(client)}
         self._call: Call | None = None
         self.calls: list[dict[str, Any]] = []
 
@@ -66,15 +69,18 @@ class World:
         """Return what a call comes to; raises Unanswered."""
         self._call = call
         try:
-            output = await self._http(call) if call.kind == HTTP else self._output(call)
+            output = await self._made(call)
         except CallFailed as failed:
             problem = fault(failed.word, call.pointer, failed.detail, status=failed.status).problem
             return Faulted(frame=call.frame, call=call.call, problem=problem)
         return Answered(frame=call.frame, call=call.call, output=output)
 
-    def _output(self, call: Call) -> Any:
+    async def _made(self, call: Call) -> Any:
+        """Return what a call gives: what stands for it, or what its requests are answered."""
+        found = None if call.kind == HTTP else self._take(call.kind, call.pointer)
+        if found is None and call.kind in self._makes:
+            return await self._makes[call.kind](call)
         self.calls.append({"call": call.kind, "at": call.pointer, "arguments": call.arguments})
-        found = self._take(call.kind, call.pointer)
         if found is None:
             remedy = f"{{call: {call.kind}, at: '{call.pointer}', output: …}}"
             raise Unanswered(

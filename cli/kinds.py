@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 
 from actors import ACTORS
 from actors.actor import Actor, Question
@@ -247,12 +247,4 @@ def add_question(group: typer.Typer, kind: str, query: str, question: Question[A
         check(body, question.query)
         async with session.node() as node:
             found = await node.ask(kind, query, {"id": given["id"], **body})
-        session.show(found, lambda: _answer(found))
-
-
-def _answer(found: Mapping[str, Any]) -> RenderableType:
-    """Lay out an answer: lists of things as tables."""
-    rows = {name: value for name, value in found.items() if value and isinstance(value, list)}
-    tables = [part for name, value in rows.items() for part in (name, show.table(tuple(value[0]), value))]
-    rest = {name: value for name, value in found.items() if name not in rows}
-    return Group(*([show.fields(rest)] if rest else []), *tables)
+        session.show(found, lambda: show.answer(found))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -63,6 +63,14 @@ def fields(value: Mapping[str, Any]) -> Text:
     """Lay out all of one thing, as YAML."""
     text = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=False, default_flow_style=False)
     return Text(text.rstrip())
+
+
+def answer(found: Mapping[str, Any]) -> RenderableType:
+    """Lay out an answer: lists of things as tables."""
+    rows = {name: value for name, value in found.items() if value and isinstance(value, list)}
+    tables = [part for name, value in rows.items() for part in (name, table(tuple(value[0]), value))]
+    rest = {name: value for name, value in found.items() if name not in rows}
+    return Group(*([fields(rest)] if rest else []), *tables)
 
 
 def put(renderable: RenderableType) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.flow.program import SEQUENCE, WORKFLOW, Program, read
+from actors.flow.reacting import child
 from cli.actions import Action, Line
 
 Body = Mapping[str, Any]
@@ -25,6 +26,7 @@ class Story:
         self.begun_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.last_at: datetime | None = None
+        self._run = ""
         self._program: Program = read("{}")
         self._open: dict[int, Action] = {}
         """By frame, those under way."""
@@ -49,6 +51,7 @@ class Story:
     def begun(self, body: Body, at: datetime) -> None:
         """Know what is run."""
         self.begun_at = self.begun_at or at
+        self._run = body.get("run", "")
         self._program = read(msgspec.json.encode(body["definition"]).decode())
 
     def restarted(self, body: Body, at: datetime) -> None:
@@ -82,6 +85,7 @@ class Story:
             round=self._rounds.get(around[0].frame) if is_of_loop else None,
             entered_at=at,
             input=body.get("raw"),
+            run=child(self._run, body["frame"]) if "workflow" in task.body.get("run", {}) else "",
         )
         self._open[body["frame"]] = action
         self.actions.append(action)

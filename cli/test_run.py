@@ -148,7 +148,10 @@ def story_of(one: Played) -> Story:
     events = (
         {"at": at, "type": tag(event), "body": msgspec.to_builtins(event)} for at, event in one.happened
     )
-    return Story().hear(events)
+    story = Story().hear(events)
+    for action in story.actions:
+        action.run = ""  # a run that is tried has no id that means anything
+    return story
 
 
 def _noted(line: Line) -> Text:

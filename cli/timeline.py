@@ -51,6 +51,8 @@ def _told(action: Action, now: datetime, is_whole: bool) -> Text:
     text.append(f"  {action.kind}  ", style="not bold dim")
     text.append(action.status, style=f"not bold {STYLES.get(action.status, '')}")
     text.append(f"  {duration(action.seconds(now))}", style="not bold")
+    if action.run:
+        text.append(f"  run {action.run}", style="not bold dim")
     if action.attempts > 1:
         text.append(f"  {action.attempts} attempts", style="not bold yellow")
     if is_whole:

@@ -94,6 +94,7 @@ class _Replay:
         self._actor = actor
         self._export = export
         self._state = actor.initial
+        self._events: list[Any] = []
         self._messages = self._decided = 0
         self._is_paced = False
 
@@ -120,6 +121,7 @@ class _Replay:
                 yield from self._decide(rows, events)
                 for event in events:
                     self._state = self._actor.evolve(self._state, event)
+                self._events += events
             except Exception as error:  # whatever it is, the code of today cannot read what was recorded
                 yield Differs(version=rows[0]["version"], what=f"it cannot be read any more: {error!r}")
                 return
@@ -137,7 +139,8 @@ class _Replay:
         if self._is_paced:
             yield Go()
         elif self._actor.kind == RUN:
-            yield from commands(self._state, events, row["sender"], datetime.fromisoformat(row["at"]))
+            before = (self._state, self._events)
+            yield from commands(before, events, row["sender"], datetime.fromisoformat(row["at"]))
 
     def _compared(
         self, rows: Sequence[dict[str, Any]], events: Sequence[Any], command: Command

@@ -6,23 +6,29 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from actors.fields import take
+from actors.flow.rewind import rewound
 from actors.flow.ringing import alarms
 from actors.flow.state import State
 from messages import run
-from messages.base import Alarm, Command
+from messages.base import Alarm, Command, encode
 from messages.envelope import ALARM
-from messages.run_events import Begun, Cancelled, Cancelling, Paused, Restarted, Resumed, Rewinding
+from messages.run_events import Begun, Cancelled, Cancelling, Paused, Restarted, Resumed, Rewinding, Unmoved
 from messages.task_events import Heard, Returned, Settled, TaskFailed, Unsettled, Valued
 
 
-def commands(state: State, events: Sequence[Any], sender: str, at: datetime) -> Iterator[Command]:
-    """Yield what may have led to the events, given the state before them; nothing: they do not tell."""
+def commands(
+    before: tuple[State, Sequence[Any]], events: Sequence[Any], sender: str, at: datetime
+) -> Iterator[Command]:
+    """Yield what may have led to the events, given what was before them; nothing: they do not tell."""
+    state, past = before
     if sender == ALARM:
         due = sorted((due, name) for name, due in alarms(state).items() if due <= at)
         yield from (Alarm(name=name, due=due) for due, name in due)
         return
-    found = _order(state, events) or _answer(state, events)
+    found = _order(state, events) or _memory(state, past, events[0]) or _answer(state, events)
     if found is not None:
         yield found
 
@@ -46,6 +52,15 @@ def _order(state: State, events: Sequence[Any]) -> Command | None:
     if isinstance(last, Cancelled) and not state.is_cancelling:
         return run.Terminate(reason=last.reason)
     return None
+
+
+def _memory(state: State, past: Sequence[Any], event: Any) -> Command | None:
+    """Return what the node has told a run of its own past."""
+    if state.returning is None or not isinstance(event, Restarted | Unmoved):
+        return None
+    version, start = state.returning.version, state.returning.start
+    told = rewound(run.Rewind(run=state.id or "run", version=version, start=start), past[:version])
+    return msgspec.json.decode(encode(told), type=run.Rewound)
 
 
 def _answer(state: State, events: Sequence[Any]) -> Command | None:

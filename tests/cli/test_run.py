@@ -219,6 +219,22 @@ def test_a_run_is_tried_again_on_another_version(node: Node, write: Write) -> No
     assert (unknown.returncode, "version 9 is not kept" in unknown.stderr) == (1, True)
 
 
+def test_a_run_goes_on_from_where_it_failed_or_from_an_action(node: Node) -> None:
+    node.run("workflow", "launch", "fails", "--run", "g-1", "--wait")
+
+    node.done("run", "retry", "g-1")
+    failed = node.run("run", "wait", "g-1", "--for", "20", "--json")
+    node.done("run", "retry", "g-1", "--from", "/do/0/first")
+    node.run("run", "wait", "g-1", "--for", "20")
+    shown = node.json("run", "show", "g-1")
+    nowhere = node.run("run", "retry", "g-1", "--from", "/do/9/none")
+
+    assert (failed.returncode, json.loads(failed.stdout)["status"]) == (1, "failure")
+    assert [one["name"] for one in shown["actions"]] == ["first", "bad", "bad", "first", "bad"]
+    assert shown["run"]["restarts"] == 2
+    assert (nowhere.returncode, "there is no action /do/9/none" in nowhere.stderr) == (1, True)
+
+
 def test_a_history_is_exported_and_replayed(node: Node, tmp_path: Path) -> None:
     node.run("workflow", "launch", "loops", "--run", "e-1", "--wait")
     path = tmp_path / "run.jsonl"

@@ -136,6 +136,22 @@ async def test_what_an_operator_has_said_is_decided_again() -> None:
     assert (found.differs, found.decided, found.messages) == (None, 6, 6)
 
 
+async def test_what_a_run_was_told_of_its_own_past_is_decided_again() -> None:
+    dry = await recorded(FLOWS["sums"] + [{"b": {"raise": {"error": {"type": "x", "status": 500}}}}])
+    dry.say(run.Retry(start="failed"))
+    await dry.go_on()
+    dry.say(run.Retry(start="/do/0/a"))
+    await dry.go_on()
+    other = {**HEAD, "do": FLOWS["sums"] + [{"b": {"set": {"x": 1}}}]}
+    dry.say(run.Retry(start="/do/1/b", definition=other, workflow_version=2))
+    await dry.settle()
+
+    found = replay(dry.export())
+
+    assert (found.differs, dry.state.restarts) == (None, 2)
+    assert found.decided == found.messages
+
+
 def rows_of(export: Export, type_: str) -> list[dict[str, Any]]:
     return [row for row in export.rows if row["type"] == type_]
 
