@@ -27,7 +27,7 @@ from messages.run import Rewind
 from node.answers import Answers, Asker
 from node.engine import Engine
 from node.intake import Intake
-from node.links import Known, Links
+from node.links import Links
 from node.rewinding import rewind
 from node.trail import verb_of
 from store.queries import Filter, listing
@@ -63,16 +63,14 @@ class Chores:
         }
 
     async def relink_all(self) -> None:
-        """Bring all links in line with the states of the peers."""
-        async for found in _all(self._store, "peer"):
-            await self.relink(found.id)
+        """Bring all links in line with the states of the peers, and wait for those who are invited."""
+        peers = [found.id async for found in _all(self._store, "peer")]
+        for peer in dict.fromkeys([*peers, *self._links.invited()]):
+            await self.relink(peer)
 
     async def relink(self, peer: str) -> None:
         """Bring the links of one peer in line with its state."""
-        live = await self._engine.peek("peer", peer)
-        state = live.state
-        known = Known(state.status, state.url, state.public_key) if live.summary is not None else None
-        await self._links.refresh(peer, known)
+        await self._links.refresh(peer)
 
     async def _relink(self, _id: str, body: bytes) -> None:
         await self.relink(msgspec.json.decode(body, type=LinksTask).peer)

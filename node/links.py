@@ -55,7 +55,8 @@ class Connection:
     out: Bus | None = None
     relay: Relay | None = None
     link: Link | None = None
-    url: str = ""
+    heard: tuple[str, str] = ("", "")
+    """Where we listen, and to which key."""
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when what we say can be published, and a guest would be heard."""
 
@@ -73,20 +74,24 @@ class Links:
     """Where our own NATS is."""
     clock: Callable[[], int]
     report: Callable[[Exception], None]
+    known: Callable[[str], Awaitable[Known | None]]
+    """Reads what the gateway says of a peer now; None: it is none of ours."""
     server: Server | None = None
     """The NATS that we manage; None: accounts are another's business."""
     accounts: Accounts | None = None
     tls: ssl.SSLContext | None = None
     on_met: Callable[[str, bytes], Awaitable[bytes]] | None = None
     """Answers what an invited node says."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever changes what is kept of a peer along with its state."""
     _up: dict[str, Connection] = field(default_factory=dict)
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def refresh(self, peer: str, known: Known | None, *, is_invited: bool = False) -> None:
-        """Bring up, or take down, what belongs to a peer in this state."""
-        async with self._turn:
-            is_wanted = is_invited if known is None else known.status == "partner"
-            if known is None and not is_invited:
+    async def refresh(self, peer: str) -> None:
+        """Bring up, or take down, what belongs to a peer in the state that it has when it is our turn."""
+        async with self.turn:
+            known = await self.known(peer)
+            is_wanted = self._is_invited(peer) if known is None else known.status == "partner"
+            if known is None and not is_wanted:
                 self.contacts.forget(peer)
             elif known is not None:
                 is_shut = known.status == "blocked"
@@ -101,6 +106,15 @@ class Links:
                 await connection.crew.open()
                 connection.crew.start(self._go_out(peer, connection))
             await self._listen(peer, connection, known)
+
+    def invited(self) -> list[str]:
+        """Return the names of those who have an invitation and have not come."""
+        return [one.name for one in self.contacts.described(self.clock()) if self._is_invited(one.name)]
+
+    def _is_invited(self, peer: str) -> bool:
+        """Say whether we wait for a guest; what is left of one that came and was removed is no invitation."""
+        facts = self.contacts.facts(peer)
+        return not facts.reader_key and facts.invite_until > self.clock()
 
     async def tell_server(self) -> None:
         """Give the managed server the accounts of all peers."""
@@ -147,11 +161,12 @@ class Links:
 
         async def end() -> None:
             await asyncio.sleep(GUEST_SECONDS)
-            self.contacts.keep(peer, replace(self.contacts.facts(peer), invite_key="", invite_until=0))
-            async with self._turn:
+            async with self.turn:
+                self.contacts.keep(peer, replace(self.contacts.facts(peer), invite_key="", invite_until=0))
                 await self.tell_server()
 
-        self._up[peer].crew.start(end())
+        if peer in self._up:  # else it was removed at once, and the invitation with it
+            self._up[peer].crew.start(end())
 
     async def close(self) -> None:
         """Take everything down."""
@@ -223,16 +238,16 @@ class Links:
         await out.answer(subjects.meet(self.node), answer)
 
     async def _listen(self, peer: str, connection: Connection, known: Known | None) -> None:
-        wanted = known.url if known is not None and known.status == "partner" else ""
-        if wanted == connection.url and (connection.link is not None) == bool(wanted):
+        is_heard = known is not None and known.status == "partner"
+        wanted, key = (known.url, known.public_key) if known is not None and is_heard else ("", "")
+        if (wanted, key) == connection.heard and (connection.link is not None) == bool(wanted):
             return
         if connection.link is not None:
             await connection.link.stop()
             connection.link = None
-        connection.url = wanted
-        if not wanted or known is None:
+        connection.heard = wanted, key
+        if not wanted:
             return
-        key = known.public_key
         connection.link = Link(
             wanted,
             name=self.node,

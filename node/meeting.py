@@ -17,6 +17,7 @@ from messages import subjects
 from messages.base import encode
 from messages.envelope import ACTOR, Address, Envelope
 from messages.peer import Meet
+from node.contacts import Facts
 from node.intake import outcome_of
 from node.links import Links
 
@@ -62,12 +63,12 @@ class Meeting:
         self,
         links: Links,
         url: str,
-        asides: tuple[Callable[[Envelope], Awaitable[bytes]], Callable[[str], Awaitable[bool]]],
+        call: Callable[[Envelope], Awaitable[bytes]],
         scratch: Path,
     ) -> None:
         self._links = links
         self._url = url
-        self._call, self._is_met = asides
+        self._call = call
         self._scratch = scratch
         links.on_met = self.met
 
@@ -85,8 +86,6 @@ class Meeting:
     async def invite(self, peer: str) -> str:
         """Open an account for a peer and return the token with which it can accept."""
         self._check_name(peer)
-        if await self._is_met(peer):
-            raise Rejected("already_exists", f"{peer} is a peer; to meet it anew: covey peer remove {peer}")
         path = self._scratch / f"invite-{uuid.uuid4().hex}.seed"
         try:
             key = create_seed(path)
@@ -94,11 +93,13 @@ class Meeting:
         finally:
             path.unlink(missing_ok=True)
         until = self._links.clock() + INVITE_SECONDS * 1_000_000
-        facts = self._links.contacts.facts(peer)
-        self._links.contacts.keep(
-            peer, msgspec.structs.replace(facts, invite_key=key.public, invite_until=until)
-        )
-        await self._links.refresh(peer, None, is_invited=True)
+        async with self._links.turn:
+            if await self._links.known(peer) is not None:
+                detail = f"{peer} is a peer; to meet it anew: covey peer remove {peer}"
+                raise Rejected("already_exists", detail)
+            # nothing is left of a peer that was removed, though that may not be carried out yet
+            self._links.contacts.keep(peer, Facts(invite_key=key.public, invite_until=until))
+        await self._links.refresh(peer)
         await self._links.wait_open(peer)
         token = Invitation(
             node=self._links.node, url=self._url, key=self._links.identity.public, guest=peer, seed=seed
@@ -176,13 +177,14 @@ class Meeting:
             at=self._links.clock(),
             sender=ACTOR,
         )
-        # the keys first: were the node killed in between, the links would want them
-        before = self._links.contacts.facts(peer)
-        self._links.contacts.keep(peer, msgspec.structs.replace(before, reader_key=other.reader_key))
-        outcome = outcome_of(await self._call(envelope))
-        if outcome.status != "done":
-            self._links.contacts.keep(peer, before)
-            raise Rejected(outcome.code, outcome.detail)
+        async with self._links.turn:
+            # the keys first: were the node killed in between, the links would want them
+            before = self._links.contacts.facts(peer)
+            self._links.contacts.keep(peer, msgspec.structs.replace(before, reader_key=other.reader_key))
+            outcome = outcome_of(await self._call(envelope))
+            if outcome.status != "done":
+                self._links.contacts.keep(peer, before)
+                raise Rejected(outcome.code, outcome.detail)
 
     def _hello(self, to: str) -> Hello:
         return Hello(

@@ -25,7 +25,7 @@ from node.fault import planted
 from node.home import Home, open_home
 from node.intake import Intake
 from node.keyring import Keyring
-from node.links import Links
+from node.links import Known, Links
 from node.meeting import Meeting
 from node.node import LANES, Node, Parts, clock, report, stream_settings
 from node.operate import Operations
@@ -127,6 +127,12 @@ def _assemble(
     intake = Intake(engine, lambda rows: node.relay(rows), reach)  # noqa: PLW0108  # the node is made below
     questions = Questions(intake, clock)
     dress = dress_sealed(home.seal_secret())
+
+    async def known(peer: str) -> Known | None:
+        live = await engine.peek("peer", peer)
+        state = live.state
+        return Known(state.status, state.url, state.public_key) if live.summary is not None else None
+
     links = Links(
         contacts=Contacts(home.path / "peers"),
         node=home.node,
@@ -136,15 +142,13 @@ def _assemble(
         url=url,
         clock=clock,
         report=report,
+        known=known,
         server=server,
         accounts=node_accounts(home) if server else None,
         tls=settings.tls(),
     )
 
-    async def is_met(peer: str) -> bool:
-        return (await engine.peek("peer", peer)).summary is not None
-
-    meeting = Meeting(links, settings.advertise or url, (intake.call, is_met), _scratch(home))
+    meeting = Meeting(links, settings.advertise or url, intake.call, _scratch(home))
     answers = Answers(engine, store, ACTORS, questions.ask)
     streams = stream_settings(home.node, ACTORS)
     voice = OwnVoice(intake.call, answers.answer, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
@@ -17,9 +18,10 @@ import pytest_asyncio
 from bus.keys import create_seed
 from messages import subjects
 from messages.copies import copy_id
+from node.chores import Chores
 from node.meeting import PREFIX, read_token
 from tests.federation.stage import Place, copied, fresh, in_own_task, places
-from tests.nodes import Operator, one_node
+from tests.nodes import WAIT_SECONDS, Operator, one_node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -179,6 +181,53 @@ async def test_a_removed_peer_is_forgotten_and_can_be_met_again(tmp_path: Path) 
 
         id = await shared(lab.node, "centre")
         await copied(centre.node, lab.node, "workflow", id)
+
+
+async def test_a_removal_that_is_carried_out_late_leaves_the_next_invitation_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_allowed, carried_out = asyncio.Event(), asyncio.Semaphore(0)
+    relink = Chores.relink
+    is_allowed.set()
+
+    async def late(self: Chores, peer: str) -> None:
+        await is_allowed.wait()
+        await relink(self, peer)
+        carried_out.release()
+
+    monkeypatch.setattr(Chores, "relink", late)
+    async with places(tmp_path, "lab", "centre") as (lab, centre):
+        is_allowed.clear()
+        while not carried_out.locked():  # those of the meeting
+            await carried_out.acquire()
+        await lab.node.done("peer", "centre", "remove")
+        await centre.node.done("peer", "lab", "remove")
+        token = (await insist(lab.node, "invite", peer="centre"))["token"]
+        is_allowed.set()
+        async with asyncio.timeout(WAIT_SECONDS):
+            for _ in ("lab", "centre"):
+                await carried_out.acquire()
+
+        told = await insist(centre.node, "accept", token=token)
+
+        assert told.get("peer") == "lab", told
+        id = await shared(lab.node, "centre")
+        await copied(centre.node, lab.node, "workflow", id)
+
+
+async def test_an_invitation_outlives_a_restart_of_the_host(tmp_path: Path) -> None:
+    host, guest = Place(tmp_path / "lab"), Place(tmp_path / "centre")
+    try:
+        token = (await (await host.start()).ask("node", "invite", peer="centre"))["token"]
+        await host.stop()
+        await host.start()
+
+        told = await (await guest.start()).ask("node", "accept", token=token)
+
+        assert told.get("peer") == "lab", told
+    finally:
+        await host.stop()
+        await guest.stop()
 
 
 async def meet_again(host: Operator, guest: Operator) -> None:

@@ -11,7 +11,6 @@ from actors.actor import Actor
 from messages.envelope import Envelope
 from node.handle import Result
 from node.intake import Intake
-from node.links import Known
 from tests.sim.broker import Weather
 
 
@@ -70,5 +69,5 @@ def _first(error: BaseException) -> BaseException:
 class NoLinks:
     """Stands for the links: the world delivers what is said."""
 
-    async def refresh(self, _peer: str, _known: Known | None) -> None:
+    async def refresh(self, _peer: str) -> None:
         """Change nothing."""
