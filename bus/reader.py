@@ -25,3 +25,12 @@ class Reader(Client):
             return await super()._process_headers(headers)
         except (UnicodeDecodeError, IndexError):
             return dict(UNREADABLE)
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # the library makes the next attempt with another and forgets this one
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # the library ships no type of it
+            raise

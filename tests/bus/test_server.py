@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import stat
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,28 @@ async def test_messages_go_on_after_the_server_was_killed(bus: Bus, nats_server:
     assert heard[-1].sequence == 2
     assert nats_server.server.pid not in (0, killed)
     assert nats_server.server.restarts == 1
+
+
+async def test_no_connection_is_left_open_to_a_server_that_hangs_up(nats_server: Embedded) -> None:
+    bus, hung_up = await nats_server.connect(), asyncio.Semaphore(0)
+    port = int(nats_server.url.rpartition(":")[2])
+    await nats_server.server.stop()
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+        hung_up.release()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", port):
+        async with asyncio.timeout(SECONDS):
+            for _ in range(3):
+                await hung_up.acquire()
+        await bus.close()
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert said == []
 
 
 async def test_a_new_start_keeps_url_and_messages(tmp_path: Path) -> None:

@@ -293,7 +293,8 @@ async def test_an_invitation_that_is_too_old_is_refused(
     async with one_node(tmp_path / "late", "late") as late:
         told = await late.ask("node", "accept", token=token)
 
-    assert told["code"] == "expired"
+    # when the server has been told of other accounts meanwhile, it does not even let the guest in
+    assert told["code"] in ("expired", "unreachable")
     assert (await lab.ask("peer", "get", "late"))["code"] == "not_found"
 
 
