@@ -60,10 +60,6 @@ class Delivery:
         delay = msgspec.json.encode({"delay": int(delay_seconds * NANOSECONDS)})
         self._acknowledgements.say(self._reply, b"-NAK " + delay if delay_seconds > 0 else b"-NAK")
 
-    async def term(self) -> None:
-        """Never ask for it again."""
-        self._acknowledgements.say(self._reply, b"+TERM")
-
     async def working(self) -> None:
         """Say that it is still worked on: its time to be acknowledged begins anew."""
         self._acknowledgements.say(self._reply, b"+WPI")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,19 +40,11 @@ class Link:
         self._on_error = on_error
         self._crew = Crew(on_error)
         self._bus: Bus | None = None
-        self._last_message = 0.0
 
     @property
     def is_connected(self) -> bool:
         """Whether the peer's server can be reached now."""
         return self._bus is not None and self._bus.is_connected
-
-    @property
-    def last_contact(self) -> float:
-        """When the peer's server was last heard, in seconds since 1970; 0 = never."""
-        if self.is_connected:
-            self._last_message = time.time()
-        return self._last_message
 
     async def start(self) -> None:
         """Begin to connect; returns at once, for the peer may be away."""
@@ -98,10 +89,6 @@ class Link:
             self._on_error(error)
             return False
         async with self._bus:
-            await self._bus.consume(OUT, self._name, buffer=BUFFER, on_delivery=self._deliver)
+            await self._bus.consume(OUT, self._name, buffer=BUFFER, on_delivery=self._on_delivery)
             await self._bus.wait_closed()
         return True
-
-    def _deliver(self, delivery: Delivery) -> None:
-        self._last_message = time.time()
-        self._on_delivery(delivery)

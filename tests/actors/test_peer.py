@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors import channel, speech
+from actors import ACTORS, channel, speech
 from actors.actor import Acknowledged, Effect, Rejected, Relay, Repeat, Say, Task, Turn
 from actors.channel import State, evolve
 from actors.gateway import PEERS_MAY
@@ -506,6 +506,13 @@ def test_the_state_survives_a_snapshot() -> None:
 def test_commands_and_events_survive_the_journal(command: Command) -> None:
     for message in (command, *ACTOR.decide(PARTNER, command, turn())):
         assert msgspec.json.decode(encode(message), type=type(message)) == message
+
+
+def test_the_gateway_lets_through_what_each_kind_takes_of_peers_and_nothing_else() -> None:
+    taken = {actor.kind: actor.peers_may for actor in ACTORS if actor.peers_may}
+
+    # what is for the gateway itself it passes to nobody
+    assert taken | {"peer": {"digest", "want", "ask", "answer"}} == PEERS_MAY
 
 
 def test_nothing_that_a_person_decides_is_open_to_peers() -> None:

@@ -83,7 +83,6 @@ async def test_a_link_reads_what_is_said(nats_server: Embedded, pair: Pair, out:
         await out.publish([said(n) for n in range(5)])
         deliveries = await ear.count(5)
         assert link.is_connected
-        assert link.last_contact > 0
         for delivery in deliveries:
             await delivery.ack()
 

@@ -144,14 +144,14 @@ async def test_what_is_not_acknowledged_comes_again_with_the_same_instant(bus: B
     assert (second.sequence, second.at, second.attempts) == (first.sequence, first.at, 2)
 
 
-async def test_a_refused_delivery_comes_again_and_a_given_up_one_does_not(bus: Bus) -> None:
+async def test_a_refused_delivery_comes_again_and_one_that_is_acknowledged_does_not(bus: Bus) -> None:
     await bus.ensure(SETTINGS)
     ear = Ear[Delivery]()
     await bus.consume("CMD", "workflow", on_delivery=ear)
     await bus.publish(commands(2))
 
     first, second = await ear.count(2)
-    await second.term()
+    await second.ack()
     await first.nak(0.2)
 
     again = (await ear.count(3))[2]
