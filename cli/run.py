@@ -125,7 +125,8 @@ def rank(level: str) -> int:
 
 def told(line: Line) -> str:
     """Return a line of a log as people read it."""
-    return show.clean(f"{line.at.isoformat()}  {line.level:<5}  {line.message}  ({line.action})")
+    at = line.at.isoformat().replace("+00:00", "Z")
+    return show.clean(f"{at}  {line.level:<5}  {line.message}  ({line.action})")
 
 
 def _add_wait(group: typer.Typer) -> None:

@@ -38,7 +38,8 @@ def report(session: Session, told: dict[str, Any], seconds: float = 0.0) -> int 
     is_success = told["status"] == "success"
     if session.is_json:
         show.put_json(told)
-    elif is_success:
+        return None if is_success else FAILED
+    if is_success:
         show.put_json(told["output"])
     show.say(f"run {told['id']}: {words(told, seconds)}")
     return None if is_success else FAILED
