@@ -60,6 +60,8 @@ class Bus:
         """Called with each error that nobody waits for."""
         self.on_reconnect = on_reconnect
         """Called whenever the connection is back."""
+        self.on_disconnect: Callable[[], object] = lambda: None
+        """Called whenever the connection is lost."""
         self._crew = Crew(self._errored_beside)
         self._connected = asyncio.Event()
         self._closed = asyncio.Event()
@@ -270,6 +272,7 @@ class Bus:
 
     async def _disconnected(self) -> None:
         self._connected.clear()
+        self.on_disconnect()
         self._publisher.forget()
         for consumer in self._consumers:
             consumer.is_held = consumer.is_rewound

@@ -169,6 +169,7 @@ class Node:
             if lost:
                 _LOG.warning("the broker lost %d messages of %s; they are sent again", lost, lane)
         parts.relay.look_again()
+        parts.relay.go_on()
 
     def reconnected(self, group: asyncio.TaskGroup) -> None:
         """Find out, beside all else, what the server holds after it was away."""

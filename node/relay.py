@@ -52,6 +52,8 @@ class Relay:
         """How often everything was begun anew: what was under way before counts no more."""
         self._wake = asyncio.Event()
         self._wake.set()
+        self._may_send = asyncio.Event()
+        self._may_send.set()
         self._idle = asyncio.Event()
 
     @property
@@ -79,6 +81,14 @@ class Relay:
         self._is_behind = True
         self._wake.set()
 
+    def hold(self) -> None:
+        """Send nothing until ``go_on``: a server that comes back empty would take later ones first."""
+        self._may_send.clear()
+
+    def go_on(self) -> None:
+        """Send again: the streams are known to be there."""
+        self._may_send.set()
+
     async def wait_idle(self) -> None:
         """Return when everything is with the broker."""
         await self._idle.wait()
@@ -90,6 +100,7 @@ class Relay:
             await self._wake.wait()
             self._wake.clear()
             while self._queue or self._is_behind:
+                await self._may_send.wait()
                 if not self._queue:
                     await self._load()
                 elif await self._send():

@@ -58,6 +58,7 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
         async with asyncio.TaskGroup() as group:
             watcher = await _watch(stack, home, server)
             await (watcher or bus).watch_unknown(home.node, [actor.kind for actor in ACTORS], node.unknown)
+            bus.on_disconnect = parts.relay.hold
             bus.on_reconnect = lambda: node.reconnected(group)
             await node.start(group)
             listener = await _listen(home, settings, parts)
