@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Node, up
+from tests.cli.running import Node, start, up
 
 Write = Callable[[str], str]
 
@@ -106,6 +106,26 @@ def test_an_id_that_is_taken_by_another_run_is_a_mistake(node: Node) -> None:
 
     assert (same.returncode, other.returncode) == (0, 2)
     assert "take another --run" in other.stderr
+
+
+def test_a_wait_and_what_is_followed_go_on_while_the_node_is_restarted(tmp_path: Path, write: Write) -> None:
+    data, flow = tmp_path / "again", write(HEAD.format("again") + "do:\n- nap: {wait: {seconds: 3}}\n")
+    with up(data, "again") as node:
+        node.done("workflow", "save", "again", "-f", flow)
+        words = ("workflow", "launch", "again", "--run", "r", "--input", "{a: 1}", "--follow")
+        with start(*words, COVEY_DATA=str(data)) as following:
+            assert following.stdout is not None
+            seen = [following.stdout.readline() for _ in range(2)]
+            node.process.kill()
+            node.process.wait()
+            with up(data, "again"):
+                shown, said = following.communicate(timeout=60)
+
+    assert following.returncode == 0, said
+    assert ("run r" in seen[0], "begun" in seen[1]) == (True, True)
+    assert (shown.count("begun "), shown.count("succeeded ")) == (0, 1)
+    assert '"a": 1' in shown
+    assert "run r: success" in said
 
 
 def test_what_happens_is_followed_to_the_end(node: Node) -> None:
