@@ -125,9 +125,18 @@ async def _end(process: Process) -> None:
     """Kill all of its group that still runs: also what it left behind when it ended by itself."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout is not None
+    assert process.stderr is not None
     with suppress(TimeoutError):
         async with asyncio.timeout(END_SECONDS):
+            await _drained(process.stdout)  # a full pipe that nobody reads is never closed
+            await _drained(process.stderr)
             await process.wait()
+
+
+async def _drained(stream: asyncio.StreamReader) -> None:
+    while await stream.read(OUTPUT_BYTES):
+        pass
 
 
 async def _fed(stream: asyncio.StreamWriter, given: bytes) -> None:

@@ -29,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120
 READY_SECONDS = 30
 STOP_SECONDS = 20
-TRIES = 40
-"""How often a question is asked again until what it asks for has arrived."""
+ARRIVAL_SECONDS = 60
+"""How long a question is asked again until what it asks for has arrived."""
+AGAIN_SECONDS = 0.1
 HOME = "/home/you"
 """What a page shows in place of the directory that it is run in."""
 ANY_LINES = "…"
@@ -127,11 +128,13 @@ class Reader:
     def check(self, command: Command, *, is_sorted: bool = False) -> None:
         """Run a command and compare what it prints; a question may need time for its answer."""
         expected = plain(command.expected, is_sorted=is_sorted)
-        actual: list[str] = []
-        for _ in range(TRIES if _QUESTION.match(command.line) else 1):
-            actual = plain(self.run(command.line), is_sorted=is_sorted)
-            if is_alike(expected, actual):
-                return
+        until = time.monotonic() + (ARRIVAL_SECONDS if _QUESTION.match(command.line) else 0)
+        while not is_alike(expected, actual := plain(self.run(command.line), is_sorted=is_sorted)):
+            if time.monotonic() >= until:
+                break
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
         wanted, seen = "\n".join(expected), "\n".join(actual)
         raise AssertionError(f"$ {command.line}\nshould print:\n{wanted}\nprinted:\n{seen}")
 
