@@ -4,10 +4,13 @@ from typing import Any
 
 from actors import (
     booking,
+    command,
     copy,
     du_root,
+    executable,
     execution,
     freeze_repo,
+    job,
     peer,
     ping_registry,
     registry,
@@ -45,4 +48,7 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     ping_registry.ACTOR,
     run.ACTOR,
     route.ACTOR,
+    executable.ACTOR,
+    command.ACTOR,
+    job.ACTOR,
 )

@@ -14,6 +14,9 @@ ABOUT = {
     "registry": "The roots on file servers, and the repositories below them.",
     "repo": "The files below a path: which tier they are in, and what went wrong.",
     "route": "What requests over HTTP begin: one workflow for each method and path.",
+    "executable": "The programs of this node: their parameters, and which of them go together.",
+    "command": "Flags of an executable that go together.",
+    "job": "Commands with their values, ready to run.",
     "workflow_index": "The ephemeral workflows of a registry: see covey workflows index.",
 }
 
@@ -63,6 +66,19 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("repo", "list"): "covey repo list --where tier=frozen --where registry_id=lab",
     ("workflow_index", ""): "lab",
     ("route", "list"): "covey route list --where workflow=orders",
+    ("executable", ""): "openssl-3-0-17",
+    ("executable", "save"): "covey executable save openssl-3-0-17 -f openssl.yaml",
+    ("command", ""): "GenRSA",
+    ("command", "save"): (
+        "covey command save GenRSA --executable openssl-3-0-17"
+        ' --set \'flags=["genpkey", "-algorithm", "-out"]\''
+    ),
+    ("command", "list"): "covey command list --where executable=openssl-3-0-17",
+    ("job", ""): "GenRSA-2048",
+    ("job", "save"): (
+        "covey job save GenRSA-2048 --command GenRSA --set values.-algorithm=RSA --set values.-out=key.pem"
+    ),
+    ("job", "list"): "covey job list --where command=GenRSA",
     ("du_root", ""): "du-1",
     ("du_root", "begin"): "covey du-root begin --registry-id lab --global-root /lab --wait",
     ("du_root", "fail"): "covey du-root fail du-1 --message 'the disk is being replaced'",

@@ -21,6 +21,8 @@ ALIASES = {
     "peer": {"state": "status"},
     "run": {"workflow": "parent", "state": "status"},
     "route": {"workflow": "parent", "state": "status"},
+    "command": {"executable": "parent"},
+    "job": {"command": "parent"},
 }
 """What the wire calls the columns of a kind's listing."""
 

@@ -1,0 +1,88 @@
+"""A command: flags of an executable that go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from actors.actor import Actor, ById, ByName, Need, Rejected, Summary, Turn
+from actors.fields import take
+from messages.command import Command, Content, Delete, Deleted, Event, Save, Saved
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next decision depends on; without content it was never saved, or was deleted."""
+
+    content: Content | None = None
+    generation: int = 0
+
+
+def needs(command: Command, turn: Turn) -> Sequence[Need]:
+    """Know who has the name already, and the executable."""
+    if not isinstance(command, Save):
+        return []
+    return [ByName("command", command.name or turn.me.id), ById("executable", command.executable)]
+
+
+def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Write and delete it."""
+    match command:
+        case Save():
+            return _save(state, command, turn)
+        case Delete():
+            if state.generation == 0:
+                raise Rejected("not_found", f"there is no command {turn.me.id}")
+            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+    assert_never(command)
+
+
+def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
+    content = take(Content, command, name=command.name or turn.me.id)
+    other = turn.known.get(ByName("command", content.name))
+    if other is not None and other.id != turn.me.id:
+        raise Rejected("already_exists", f"the command {other.id} has this name; choose another", at="/name")
+    if turn.known.get(ById("executable", content.executable)) is None:
+        detail = f"there is no executable {content.executable}; save it first"
+        raise Rejected("unknown_executable", detail, at="/executable")
+    return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
+
+
+def evolve(state: State, event: Event) -> State:
+    """Hold what was saved last."""
+    match event:
+        case Saved():
+            return State(content=take(Content, event), generation=event.generation)
+        case Deleted():
+            return State(generation=event.generation)
+    assert_never(event)
+
+
+def summary(state: State) -> Summary | None:
+    """Show all of it, below its executable: jobs and runs decide on it."""
+    saved = state.content
+    if saved is None:
+        return None
+    fields = {**msgspec.to_builtins(saved), "generation": state.generation}
+    return Summary(name=saved.name, parent=saved.executable, labels=fields.pop("labels"), fields=fields)
+
+
+def view(state: State) -> dict[str, Any] | None:
+    """Show the saved fields."""
+    if state.content is None:
+        return None
+    return {**msgspec.to_builtins(state.content), "generation": state.generation}
+
+
+ACTOR: Actor[State, Any, Any] = Actor(
+    kind="command",
+    commands=(Save, Delete),
+    events=(Saved, Deleted),
+    initial=State(),
+    decide=decide,
+    evolve=evolve,
+    needs=needs,
+    summary=summary,
+    view=view,
+)

@@ -1,0 +1,155 @@
+"""A job: a command with its values, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from actors import argv
+from actors.actor import Actor, ById, ByName, Known, Need, Rejected, Summary, Turn
+from actors.fields import take
+from messages import command as commands
+from messages import executable as executables
+from messages.job import Command, Content, Delete, Deleted, Event, Pinned, Save, Saved
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next decision depends on; without content it was never saved, or was deleted."""
+
+    content: Content | None = None
+    executable: str = ""
+    """That of its command."""
+    generation: int = 0
+
+
+def needs(command: Command, turn: Turn) -> Sequence[Need]:
+    """Know who has the name already, and the command."""
+    if not isinstance(command, Save):
+        return []
+    return [ByName("job", command.name or turn.me.id), ById("command", command.command)]
+
+
+def points_at(state: State, command: Command) -> Sequence[ById]:
+    """Know the command and the executable as they are when a run begins."""
+    if isinstance(command, Save | Delete) or state.content is None:
+        return []
+    return [ById("command", state.content.command), ById("executable", state.executable)]
+
+
+def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Write and delete it."""
+    match command:
+        case Save():
+            return _save(state, command, turn)
+        case Delete():
+            if state.generation == 0:
+                raise Rejected("not_found", f"there is no job {turn.me.id}")
+            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+    assert_never(command)
+
+
+def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
+    content = take(Content, command, name=command.name or turn.me.id, values=argv.values(command))
+    other = turn.known.get(ByName("job", content.name))
+    if other is not None and other.id != turn.me.id:
+        raise Rejected("already_exists", f"the job {other.id} has this name; choose another", at="/name")
+    made_of = turn.known.get(ById("command", content.command))
+    if made_of is None:
+        raise Rejected(
+            "unknown_command", f"there is no command {content.command}; save it first", at="/command"
+        )
+    executable = str(made_of.summary.fields["executable"])
+    if (content, executable) == (state.content, state.executable):
+        return []
+    return [take(Saved, content, executable=executable, generation=state.generation + 1)]
+
+
+def pin(state: State, turn: Turn) -> Pinned:
+    """Return what a run that begins now is; for a command of which ``points_at`` names what is known.
+
+    Raises Rejected when there is no such job.
+    """
+    if state.content is None:
+        raise Rejected("not_found", f"there is no job {turn.me.id}")
+    used = _known(turn, ById("command", state.content.command))
+    run = _known(turn, ById("executable", state.executable))
+    command = msgspec.convert(_fields(used), commands.Content)
+    executable = msgspec.convert(_fields(run), executables.Description)
+    return take(
+        Pinned,
+        state.content,
+        job=turn.me.id,
+        job_generation=state.generation,
+        command=used.id,
+        command_generation=used.summary.fields["generation"],
+        executable=run.id,
+        executable_generation=run.summary.fields["generation"],
+        argv=tuple(argv.argv(executable, command, state.content)),
+        sha256=executable.sha256,
+        requires_root=requires_root(executable, command),
+    )
+
+
+def _fields(known: Known) -> dict[str, Any]:
+    return {name: value for name, value in known.summary.fields.items() if name != "generation"}
+
+
+def _known(turn: Turn, need: ById) -> Known:
+    found = turn.known.get(need)
+    if found is None:
+        raise Rejected(f"unknown_{need.kind}", f"there is no {need.kind} {need.id}")
+    return found
+
+
+def requires_root(executable: executables.Description, command: commands.Content) -> bool:
+    """Say whether it runs as root: as the command says, else if one of its flags has to."""
+    if command.requires_root is not None:
+        return command.requires_root
+    return any(one.requires_root for one in executable.parameters if one.flag in command.flags)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Hold what was saved last."""
+    match event:
+        case Saved():
+            return State(
+                content=take(Content, event), executable=event.executable, generation=event.generation
+            )
+        case Deleted():
+            return State(generation=event.generation)
+    assert_never(event)
+
+
+def summary(state: State) -> Summary | None:
+    """Show all of it, below its command: routines and runs decide on it."""
+    saved = state.content
+    if saved is None:
+        return None
+    fields = msgspec.to_builtins(saved)
+    fields |= {"executable": state.executable, "generation": state.generation}
+    return Summary(name=saved.name, parent=saved.command, labels=fields.pop("labels"), fields=fields)
+
+
+def view(state: State) -> dict[str, Any] | None:
+    """Show the saved fields."""
+    if state.content is None:
+        return None
+    shown = msgspec.to_builtins(state.content)
+    return {**shown, "executable": state.executable, "generation": state.generation}
+
+
+ACTOR: Actor[State, Any, Any] = Actor(
+    kind="job",
+    commands=(Save, Delete),
+    events=(Saved, Deleted),
+    initial=State(),
+    decide=decide,
+    evolve=evolve,
+    needs=needs,
+    points_at=points_at,
+    summary=summary,
+    filters=frozenset({"executable"}),
+    view=view,
+)
