@@ -69,6 +69,18 @@ class ByName(msgspec.Struct, frozen=True):
     name: str
 
 
+class Users(msgspec.Struct, frozen=True):
+    """A need: the entities of a kind in this node that cannot be without this one (their ``Actor.uses``)."""
+
+    kind: str
+    id: str
+    by: str
+    """The kind of those that use it."""
+
+
+USERS_MAX = 10_000
+"""How many users of an entity a decision is told."""
+
 Need: TypeAlias = ById | ByName
 
 
@@ -99,6 +111,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """The names of the peers that we exchange copies with (state ``partner`` or ``paused``)."""
     known: Mapping[Need, Known | None] = {}
     """What was found of that which ``Actor.needs`` asked for; None = there is none."""
+    users: Mapping[Users, Sequence[Known]] = {}
+    """Whom ``Actor.needs`` asked for by what they use, at most USERS_MAX each."""
 
     @property
     def peer(self) -> str:
@@ -176,9 +190,19 @@ class Trim(msgspec.Struct, frozen=True):
 Effect: TypeAlias = Order | Task | Relay | Say | Acknowledged | Repeat | Trim
 
 
-def no_needs(_command: Any, _turn: Turn) -> Sequence[Need]:
+def no_needs(_command: Any, _turn: Turn) -> Sequence[Need | Users]:
     """Need to know nothing of others."""
     return ()
+
+
+def leads_nowhere(_command: Any, _known: Mapping[Need, Known | None]) -> Sequence[ById]:
+    """Need to know nothing more."""
+    return ()
+
+
+def uses_nothing(_state: Any) -> frozenset[ById]:
+    """Be without others."""
+    return frozenset()
 
 
 def no_pointers(_state: Any, _command: Any) -> Sequence[ById]:
@@ -252,8 +276,12 @@ class Actor(Generic[State, Command, Event]):
     """Return what the event causes, given the state after all events of the command."""
     answer: Callable[[Command, Rejected, Turn], Sequence[Effect]] = no_answer
     """Return whom a refusal is told to besides the sender: the asker whose address the command carries."""
-    needs: Callable[[Command, Turn], Sequence[Need]] = no_needs
+    needs: Callable[[Command, Turn], Sequence[Need | Users]] = no_needs
     """Name the entities of this node whose summaries the decision depends on."""
+    leads_to: Callable[[Command, Mapping[Need, Known | None]], Sequence[ById]] = leads_nowhere
+    """Name what is needed, too, by what is known of that which ``needs`` named."""
+    uses: Callable[[State], frozenset[ById]] = uses_nothing
+    """Name the entities of this node that it cannot be without; these can ask who their ``Users`` are."""
     points_at: Callable[[State, Command], Sequence[ById]] = no_pointers
     """Name the entities that the state points at, when a decision on the command depends on them, too."""
     alarms: Callable[[State], Mapping[str, datetime]] = no_alarms

@@ -7,9 +7,12 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors.actor import Actor, ById, ByName, Need, Rejected, Summary, Turn
+from actors import using
+from actors.actor import Actor, ById, ByName, Need, Rejected, Summary, Turn, Users
 from actors.fields import take
 from messages.command import Command, Content, Delete, Deleted, Event, Save, Saved
+
+USED_BY = ("job",)
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,11 +22,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
 
 
-def needs(command: Command, turn: Turn) -> Sequence[Need]:
+def needs(command: Command, turn: Turn) -> Sequence[Need | Users]:
     """Know who has the name already, and the executable."""
+    used = using.users(turn, USED_BY)
     if not isinstance(command, Save):
-        return []
-    return [ByName("command", command.name or turn.me.id), ById("executable", command.executable)]
+        return used
+    return [*used, ByName("command", command.name or turn.me.id), ById("executable", command.executable)]
 
 
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
@@ -34,7 +38,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Delete():
             if state.generation == 0:
                 raise Rejected("not_found", f"there is no command {turn.me.id}")
-            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+            if state.content is None:
+                return []
+            using.check_unused(turn, USED_BY)
+            return [Deleted(generation=state.generation + 1)]
     assert_never(command)
 
 
@@ -57,6 +64,11 @@ def evolve(state: State, event: Event) -> State:
         case Deleted():
             return State(generation=event.generation)
     assert_never(event)
+
+
+def uses(state: State) -> frozenset[ById]:
+    """Be made of an executable."""
+    return frozenset() if state.content is None else frozenset({ById("executable", state.content.executable)})
 
 
 def summary(state: State) -> Summary | None:
@@ -83,6 +95,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     decide=decide,
     evolve=evolve,
     needs=needs,
+    uses=uses,
     summary=summary,
     view=view,
 )

@@ -9,12 +9,14 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors.actor import Actor, Rejected, Summary, Turn
+from actors import using
+from actors.actor import Actor, Need, Rejected, Summary, Turn, Users
 from actors.fields import take
 from messages.executable import Command, Delete, Deleted, Description, Event, Save, Saved
 
 ID_CHARACTERS = 64
 DIGEST_CHARACTERS = 12
+USED_BY = ("command", "job")
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,11 @@ def slug(tag: str) -> str:
     return f"{plain[: ID_CHARACTERS - DIGEST_CHARACTERS - 1]}-{digest}".strip("-")
 
 
+def needs(command: Command, turn: Turn) -> Sequence[Need | Users]:
+    """Know the commands and jobs that are made of it."""
+    return using.users(turn, USED_BY)
+
+
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     """Write and delete it."""
     match command:
@@ -41,7 +48,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Delete():
             if state.generation == 0:
                 raise Rejected("not_found", f"there is no executable {turn.me.id}")
-            return [] if state.description is None else [Deleted(generation=state.generation + 1)]
+            if state.description is None:
+                return []
+            using.check_unused(turn, USED_BY)
+            return [Deleted(generation=state.generation + 1)]
     assert_never(command)
 
 
@@ -91,6 +101,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     initial=State(),
     decide=decide,
     evolve=evolve,
+    needs=needs,
     summary=summary,
     filters=frozenset({"version", "path", "sha256"}),
     view=view,

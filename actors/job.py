@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import msgspec
 
-from actors import argv
-from actors.actor import Actor, ById, ByName, Known, Need, Rejected, Summary, Turn
+from actors import argv, using
+from actors.actor import Actor, ById, ByName, Known, Need, Rejected, Summary, Turn, Users
 from actors.fields import take
 from messages import command as commands
 from messages import executable as executables
 from messages.job import Command, Content, Delete, Deleted, Event, Pinned, Save, Saved
+
+USED_BY = ("routine",)
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,11 +26,20 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
 
 
-def needs(command: Command, turn: Turn) -> Sequence[Need]:
+def needs(command: Command, turn: Turn) -> Sequence[Need | Users]:
     """Know who has the name already, and the command."""
+    used = using.users(turn, USED_BY)
+    if not isinstance(command, Save):
+        return used
+    return [*used, ByName("job", command.name or turn.me.id), ById("command", command.command)]
+
+
+def leads_to(command: Command, known: Mapping[Need, Known | None]) -> Sequence[ById]:
+    """Know the executable of the command, too."""
     if not isinstance(command, Save):
         return []
-    return [ByName("job", command.name or turn.me.id), ById("command", command.command)]
+    made_of = known.get(ById("command", command.command))
+    return [] if made_of is None else [ById("executable", made_of.summary.fields["executable"])]
 
 
 def points_at(state: State, command: Command) -> Sequence[ById]:
@@ -46,7 +57,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Delete():
             if state.generation == 0:
                 raise Rejected("not_found", f"there is no job {turn.me.id}")
-            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+            if state.content is None:
+                return []
+            using.check_unused(turn, USED_BY)
+            return [Deleted(generation=state.generation + 1)]
     assert_never(command)
 
 
@@ -122,6 +136,13 @@ def evolve(state: State, event: Event) -> State:
     assert_never(event)
 
 
+def uses(state: State) -> frozenset[ById]:
+    """Be made of a command, and of its executable."""
+    if state.content is None:
+        return frozenset()
+    return frozenset({ById("command", state.content.command), ById("executable", state.executable)})
+
+
 def summary(state: State) -> Summary | None:
     """Show all of it, below its command: routines and runs decide on it."""
     saved = state.content
@@ -148,6 +169,8 @@ ACTOR: Actor[State, Any, Any] = Actor(
     decide=decide,
     evolve=evolve,
     needs=needs,
+    leads_to=leads_to,
+    uses=uses,
     points_at=points_at,
     summary=summary,
     filters=frozenset({"executable"}),

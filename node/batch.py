@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, ById, Known, Need, Summary
+from actors.actor import Actor, ById, Known, Need, Summary, Users
 from messages.envelope import Envelope, instant
 from node.live import Key, Live
 from store.step import Found, Memory, Step
@@ -22,7 +22,7 @@ class Job:
     key: Key
     actor: Actor[Any, Any, Any] | None = None
     command: Any = None
-    needs: Sequence[Need] = ()
+    needs: Sequence[Need | Users] = ()
     relatives: Sequence[Key] = ()
     """What the other kinds of the family would have under the same id."""
     fault: tuple[str, str, str] | None = None
@@ -74,6 +74,18 @@ class Batch:
         if found is not None and self._changed((found.kind, found.id)) is not None:
             return None  # it has another name by now, or is gone
         return _stored(found)
+
+    def users(self, need: Users) -> Sequence[Known]:
+        """Return who uses an entity now, this batch's changes included."""
+        used = ById(need.kind, need.id)
+        stored = self.memory.users.get((need.kind, need.id, need.by), ())
+        kept = [_stored(found) for found in stored if self._changed((found.kind, found.id)) is None]
+        turned = [
+            _known(id, live.summary)
+            for (kind, id), live in {**self.before, **self.changed}.items()
+            if kind == need.by and used in live.uses
+        ]
+        return [known for known in (*kept, *turned) if known is not None]
 
     def relative(self, job: Job) -> str:
         """Return the kind of the family that has the id, or nothing."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.actor import Actor, ById, ByName
+from actors.actor import Actor, ById, ByName, Users
 from messages.envelope import RETRY, Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result
@@ -65,8 +65,10 @@ class Engine:
         results = await self.commit(draft, sent)
         return await self.redo(draft) if results is None else results
 
-    async def prepare(self, envelopes: Sequence[Envelope]) -> Batch:
-        """Read all that the decisions on these envelopes need."""
+    async def prepare(
+        self, envelopes: Sequence[Envelope], changed: Mapping[Key, Live] | None = None
+    ) -> Batch:
+        """Read all that the decisions on these envelopes need, beside what is ``changed`` already."""
         jobs = [self._handler.open(envelope) for envelope in envelopes]
         keys = {job.key for job in jobs if job.actor is not None}
         at_hand = {key: live for key in keys if (live := self._cache.get(key)) is not None}
@@ -74,11 +76,12 @@ class Engine:
         memory = await self._read(jobs, keys - at_hand.keys(), is_written)
         # what was committed while we read is newer than what was at hand before
         lives = {key: self._cache.get(key) or at_hand.get(key) or self._revive(key, memory) for key in keys}
-        others = pointed_at(jobs, lives)
-        if others:
-            more = await self._store.read([], [], list(others), [])
-            memory = msgspec.structs.replace(memory, by_id={**memory.by_id, **more.by_id})
-        return Batch(jobs, memory, lives, pointed_at=others)
+        batch = Batch(jobs, memory, lives, changed=dict(changed or {}))
+        batch.pointed_at = pointed_at(batch)
+        if batch.pointed_at:
+            more = await self._store.read([], [], list(batch.pointed_at), [])
+            batch.memory = msgspec.structs.replace(memory, by_id={**memory.by_id, **more.by_id})
+        return batch
 
     def decide(self, batch: Batch, after: Draft | None = None) -> Draft:
         """Decide on a batch; ``after`` is the one before it, which may still be on its way to the disk."""
@@ -114,8 +117,7 @@ class Engine:
 
     async def rehearse(self, envelope: Envelope, lives: dict[Key, Live]) -> Result:
         """Handle one message on ``lives`` and what is stored; it changes ``lives`` alone."""
-        batch = await self.prepare([envelope])
-        batch.changed.update(lives)
+        batch = await self.prepare([envelope], lives)
         (result,) = self._handler.run(batch)
         lives.update(batch.changed)
         return result
@@ -134,6 +136,7 @@ class Engine:
             list(entities),
             list(by_id),
             [(need.kind, need.name) for need in needs if isinstance(need, ByName)],
+            [(need.kind, need.id, need.by) for need in needs if isinstance(need, Users)],
         )
 
     async def _alone(self, envelope: Envelope) -> Result:

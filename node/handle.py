@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Rejected, Trim, Turn, no_needs
+from actors.actor import Actor, Effect, Rejected, Trim, Turn, Users, no_needs
 from messages.base import Alarm, encode, tag
 from messages.envelope import ALARM, OPERATOR, PEER, Envelope, Outcome, digest, instant
 from node.batch import Batch, Job
@@ -168,8 +168,7 @@ class Handler:
                 return refused_step(self._trail, envelope, no, 0)
             return dead_step(self._trail, envelope, fault)
         live = batch.changed.get(job.key) or batch.lives[job.key]
-        needs = (*job.needs, *pointers(job, live))
-        turn = self._turn(envelope, live.version, {need: batch.known(need) for need in needs})
+        turn = self._informed(batch, job, live)
         try:
             self._admit(actor, envelope)
             if job.relatives and not live.version:
@@ -215,6 +214,7 @@ class Handler:
             version=recorded[-1].version,
             summary=summary,
             alarms=alarms(actor, state, deleted_at),
+            uses=actor.uses(state),
             events_since=live.events_since + len(events),
             bytes_since=live.bytes_since + sum(len(event.body) for event in recorded),
             snapshot_bytes=live.snapshot_bytes,
@@ -223,6 +223,13 @@ class Handler:
         step, after = done_step(self._trail, envelope, live, after, (recorded, effects))
         batch.changed[job.key] = after
         return step
+
+    def _informed(self, batch: Batch, job: Job, live: Live) -> Turn:
+        needs = [need for need in job.needs if not isinstance(need, Users)]
+        known = {need: batch.known(need) for need in (*needs, *pointers(batch, job, live))}
+        users = {need: batch.users(need) for need in job.needs if isinstance(need, Users)}
+        turn = self._turn(job.envelope, live.version, known)
+        return msgspec.structs.replace(turn, users=users) if users else turn
 
     def _shed(self, batch: Batch, job: Job, actor: Actor[Any, Any, Any], live: Live) -> Step:
         """Forget the events of a deleted entity, or all of it: no actor decides on that."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Summary
+from actors.actor import Actor, ById, Summary
 from messages.base import tag
 from node.deletion import alarms, deleted_since
 from store.step import Past
@@ -29,6 +29,8 @@ class Live(msgspec.Struct, frozen=True):
     version: int
     summary: Summary | None
     alarms: Mapping[str, datetime]
+    uses: frozenset[ById] = frozenset()
+    """The entities that it cannot be without."""
     events_since: int = 0
     """How many events came after the snapshot."""
     bytes_since: int = 0
@@ -107,6 +109,7 @@ def revive(actor: Actor[Any, Any, Any], past: Past) -> Live:
         version=past.events[-1].version if past.events else past.version,
         summary=summary,
         alarms=alarms(actor, state, deleted_at),
+        uses=actor.uses(state),
         events_since=len(past.events),
         bytes_since=sum(len(event.body) for event in past.events),
         snapshot_bytes=len(past.state or b""),

@@ -47,7 +47,7 @@ def done_step(
     step = Step(
         handled=_handled(envelope, encode(outcome)),
         events=recorded,
-        listed=_listed(envelope, after) if recorded else None,
+        listed=_listed(envelope, before, after) if recorded else None,
         snapshot=snapshot,
         trims=trims,
         alarms=_alarms(envelope, before.alarms, after.alarms),
@@ -159,10 +159,11 @@ def _alarms(envelope: Envelope, before: Mapping[str, Any], after: Mapping[str, A
     return changes
 
 
-def _listed(envelope: Envelope, live: Live) -> Listed:
+def _listed(envelope: Envelope, before: Live, live: Live) -> Listed:
     summary = live.summary
+    uses = None if live.uses == before.uses else sorted((used.kind, used.id) for used in live.uses)
     if summary is None:
-        return Listed(version=live.version)
+        return Listed(version=live.version, uses=uses)
     return Listed(
         version=live.version,
         listed=True,
@@ -175,4 +176,5 @@ def _listed(envelope: Envelope, live: Live) -> Listed:
         at=None if summary.at is None else micros(summary.at),
         labels=encode(summary.labels).decode() if summary.labels else "{}",
         fields=encode(summary.fields).decode() if summary.fields else "{}",
+        uses=uses,
     )

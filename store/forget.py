@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from store.bulk import insert
 from store.step import Step
 
-TABLES = ("journal", "snapshot", "start", "entity", "alarm")
+TABLES = ("journal", "snapshot", "start", "entity", "uses", "alarm")
 """Where an entity is; what was answered to its messages, and what is still to be published, stays."""
 
 

@@ -59,6 +59,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     at: int | None = None
     labels: str = "{}"
     fields: str = "{}"
+    uses: Sequence[tuple[str, str]] | None = None
+    """The entities that it cannot be without, when others than before."""
 
 
 class Dead(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,3 +126,5 @@ class Memory(msgspec.Struct, frozen=True):
     pasts: Mapping[tuple[str, str], Past]
     by_id: Mapping[tuple[str, str], Found]
     by_name: Mapping[tuple[str, str], Found]
+    users: Mapping[tuple[str, str, str], Sequence[Found]] = {}
+    """By the kind and id of what is used, and the kind of its users."""

@@ -26,6 +26,12 @@ _SNAPSHOT = "SELECT version, state, deleted_at FROM snapshot WHERE kind = ? AND 
 _EVENTS = (
     "SELECT version, type, body, at FROM journal WHERE kind = ? AND id = ? AND version > ? ORDER BY version"
 )
+USERS_READ_MAX = 10_001
+"""One more than a decision is told: so it knows that there are more."""
+_USERS = (
+    "SELECT entity.kind, entity.id, {columns} FROM uses JOIN entity USING (kind, id)"
+    " WHERE used_kind = ? AND used_id = ? AND kind = ? AND listed = 1 LIMIT ?"
+)
 _BY_NAME = "shown_as = ?1 AND name = ?2 AND name <> '' AND listed = 1 AND kind = ?1"
 
 
@@ -54,7 +60,12 @@ class Store:
         return await self._database._execute(work, self._database._conn)  # type: ignore[no-any-return,no-untyped-call]
 
     async def read(
-        self, messages: Sequence[str], entities: Sequence[Key], by_id: Sequence[Key], by_name: Sequence[Key]
+        self,
+        messages: Sequence[str],
+        entities: Sequence[Key],
+        by_id: Sequence[Key],
+        by_name: Sequence[Key],
+        users: Sequence[tuple[str, str, str]] = (),
     ) -> Memory:
         """Read all that one batch needs to know."""
         return await self.run(
@@ -63,6 +74,7 @@ class Store:
                 {key: _past(db, key) for key in entities},
                 _found(db, "kind = ? AND id = ?", by_id),
                 _found(db, _BY_NAME, by_name),
+                {key: _users(db, key) for key in users},
             )
         )
 
@@ -142,6 +154,11 @@ def _found(db: sqlite3.Connection, where: str, keys: Iterable[Key]) -> dict[Key,
     sql = f"SELECT kind, id, {LISTED_COLUMNS} FROM entity WHERE {where} LIMIT 1"
     rows = ((key, db.execute(sql, key).fetchone()) for key in keys)
     return {key: found(row) for key, row in rows if row is not None}
+
+
+def _users(db: sqlite3.Connection, key: tuple[str, str, str]) -> list[Found]:
+    rows = db.execute(_USERS.format(columns=LISTED_COLUMNS), (*key, USERS_READ_MAX))
+    return [found(row) for row in rows]
 
 
 def found(row: Sequence[object]) -> Found:

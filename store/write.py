@@ -30,6 +30,7 @@ def _write(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
     insert(db, "INSERT INTO inbox", [_inbox_row(step) for step in steps])
     insert(db, "INSERT INTO journal", _journal_rows(steps))
     insert(db, "INSERT INTO entity", _entity_rows(steps), _SHOW)
+    _write_uses(db, steps)
     insert(db, "INSERT OR REPLACE INTO snapshot", _snapshot_rows(steps))
     db.executemany("DELETE FROM alarm WHERE kind = ? AND id = ? AND name = ?", _alarm_rows(steps, None))
     insert(db, "INSERT OR REPLACE INTO alarm", _alarm_rows(steps, int))
@@ -67,6 +68,17 @@ def _entity_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:
         )
         for key, row in last.items()
     ]
+
+
+def _write_uses(db: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    last = {
+        (step.handled.kind, step.handled.entity): step.listed.uses
+        for step in steps
+        if step.listed is not None and step.listed.uses is not None
+    }
+    if last:
+        db.executemany("DELETE FROM uses WHERE kind = ? AND id = ?", list(last))
+        insert(db, "INSERT INTO uses", [(*used, *key) for key, uses in last.items() for used in uses])
 
 
 def _snapshot_rows(steps: Sequence[Step]) -> list[tuple[object, ...]]:

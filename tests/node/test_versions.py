@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,10 +40,8 @@ class Contested(Store):
         self._path = path
         self.rivals = rivals
 
-    async def read(
-        self, messages: Sequence[str], entities: Sequence[Key], by_id: Sequence[Key], by_name: Sequence[Key]
-    ) -> Memory:
-        memory = await super().read(messages, entities, by_id, by_name)
+    async def read(self, messages: Sequence[str], entities: Sequence[Key], *needs: Any) -> Memory:
+        memory = await super().read(messages, entities, *needs)
         for kind, id in entities:
             if kind == "counter" and self.rivals:
                 self.rivals -= 1
