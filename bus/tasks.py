@@ -63,7 +63,7 @@ class Crew:
             self._report(error)
 
 
-async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel tasks and return when they have stopped."""
     while running := [task for task in tasks if not task.done()]:
         for task in running:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bus.keys import seal
 from bus.publisher import Outbound, PublishFailed
+from bus.tasks import end
 from messages import subjects
 from messages.headers import HeaderLines, lines
 from node.trail import EVT
@@ -54,6 +55,7 @@ class Relay:
         self._wake.set()
         self._may_send = asyncio.Event()
         self._may_send.set()
+        self._is_held = asyncio.Event()
         self._idle = asyncio.Event()
 
     @property
@@ -84,14 +86,20 @@ class Relay:
     def hold(self) -> None:
         """Send nothing until ``go_on``: a server that comes back empty would take later ones first."""
         self._may_send.clear()
+        self._is_held.set()
 
     def go_on(self) -> None:
         """Send again: the streams are known to be there."""
+        self._is_held.clear()
         self._may_send.set()
 
     async def wait_idle(self) -> None:
-        """Return when everything is with the broker."""
-        await self._idle.wait()
+        """Return when everything is with the broker, or while nothing may be sent to it."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._is_held)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(waiting)
 
     async def run(self) -> None:
         """Publish for ever; what the broker does not take now is tried again."""

@@ -33,3 +33,23 @@ async def test_nothing_is_sent_while_a_server_may_lack_its_streams(tmp_path: Pat
 
     assert held == []
     assert sent == ["counter.a.1", "counter.a.2", "counter.a.3"]
+
+
+async def test_nobody_waits_for_a_relay_that_may_not_send(tmp_path: Path) -> None:
+    async def publish(batch: Sequence[Outbound]) -> Sequence[int]:
+        return range(1, len(batch) + 1)
+
+    async with open_store(tmp_path / "covey.db") as store:
+        relay = Relay(store, [EVT], (publish, dress_sealed(b"secret")), lambda _sent: None)
+        running = asyncio.create_task(relay.run())
+        results = await Engine("acme", [COUNTER], store).handle([message("m-1", "a")])
+        await relay.wait_idle()
+        waiting = asyncio.create_task(relay.wait_idle())
+        relay.put([row for result in results for row in result.outgoing if row.lane == EVT])
+
+        relay.hold()
+
+        async with asyncio.timeout(10):
+            await waiting
+            await relay.wait_idle()
+        running.cancel()
