@@ -1,0 +1,293 @@
+"""What may be said to and by a run of a job: one program, started once, here or on a partner's compute."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from messages import base
+from messages.base import Reference, Text, Token
+from messages.command import FLAGS_MAX
+from messages.envelope import Address
+from messages.executable import Flag
+from messages.job import VALUE_CHARACTERS_MAX, Pinned, WorkingFile
+
+Status = Literal["queued", "running", "success", "failure", "timeout", "cancelled", "lost", "refused"]
+Final = Literal["success", "failure", "timeout", "cancelled", "lost", "refused"]
+FINAL: frozenset[str] = frozenset({"success", "failure", "timeout", "cancelled", "lost", "refused"})
+
+TAIL_CHARACTERS = 8_000
+PART_CHARACTERS = 16_000
+FILES_MAX = 100
+CHUNK_BYTES = 96 << 10
+"""How much of a file is told at a time."""
+
+Values = Annotated[
+    dict[Flag, Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)]],
+    msgspec.Meta(max_length=FLAGS_MAX),
+]
+Tail = Annotated[str, msgspec.Meta(max_length=TAIL_CHARACTERS)]
+
+
+class File(base.Value, frozen=True, kw_only=True):
+    """A file that a run has left, kept where it ran."""
+
+    name: Annotated[str, msgspec.Meta(max_length=1000)]
+    """Its path in the directory of the run."""
+    size: int
+    sha256: str
+
+
+class Result(base.Value, frozen=True, kw_only=True):
+    """How a run has ended."""
+
+    state: Final
+    code: int | None = None
+    """The exit code, negative for a signal; None: it was ended before it had one."""
+    reason: Text = ""
+    """A word for what ended it, if not the program itself: ``timeout``, ``memory``, ``slot_ended``, …"""
+    detail: Text = ""
+    """Why, and how to mend it."""
+    stdout: Tail = ""
+    """The end of what it wrote."""
+    stderr: Tail = ""
+    """The end of what it complained of."""
+    outputs: Annotated[tuple[File, ...], msgspec.Meta(max_length=2)] = ()
+    """All of ``stdout`` and ``stderr``, where they are longer than what is told here."""
+    files: Annotated[tuple[File, ...], msgspec.Meta(max_length=FILES_MAX)] = ()
+    files_left_out: int = 0
+    """How many more files it left than are kept."""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    seconds: float = 0.0
+    memory_bytes: int = 0
+    """The most that was seen in use."""
+    isolation: str = ""
+    """How far apart it was kept: ``bubblewrap``, ``namespace``, ``process``."""
+
+
+class Work(base.Value, frozen=True, kw_only=True):
+    """What a partner's program is to do: flags and values of an executable that the partner has itself."""
+
+    executable: Token
+    """The id that its tag has at every node."""
+    tag: Text
+    flags: Annotated[tuple[Flag, ...], msgspec.Meta(max_length=FLAGS_MAX)] = ()
+    values: Values = msgspec.field(default_factory=dict)
+    timeout_seconds: Annotated[int, msgspec.Meta(ge=1)] = 3_600
+    working_files: Annotated[tuple[WorkingFile, ...], msgspec.Meta(max_length=100)] = ()
+    may_repeat: bool = False
+
+
+class Place(base.Value, frozen=True, kw_only=True):
+    """Where a run is to be: a compute, inside a booking of it."""
+
+    compute: Reference
+    """``id`` of an own one, ``node/id`` of a partner's."""
+    execution: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$(?!\n)")] = ""
+    """Whose booking; empty: any that this node has there now."""
+
+
+class Begin(base.Command, tag="job_run.begin"):
+    """Run what a job is now (said by the job)."""
+
+    pinned: Pinned
+    work: Work
+    """The same for a partner."""
+    place: Place | None = None
+    """None: here, at once, without a booking."""
+    may_repeat: bool = False
+    """Whether it may be started again when it was interrupted; otherwise it is ``lost`` then."""
+    reply_to: Address | None = None
+    """Who waits for the end; the kind says how it is told."""
+    reply_mark: str = ""
+    """What the one who waits knows it by."""
+
+
+class Take(base.Command, tag="job_run.take"):
+    """Run here what was admitted inside a booking (said by the book of the compute)."""
+
+    node: Token
+    """Who asks."""
+    run: Token
+    """The run there that waits for the end."""
+    work: Work
+    compute: Token
+    execution: Token
+    booking: str
+    until: datetime
+    """When the slot ends."""
+
+
+class Accepted(base.Command, tag="job_run.accepted"):
+    """The run is taken (said by the owner of the compute)."""
+
+    run: Token
+    """Its id there."""
+    until: datetime
+
+
+class Denied(base.Command, tag="job_run.denied"):
+    """The run is not taken (said by the owner of the compute)."""
+
+    code: Annotated[str, msgspec.Meta(max_length=64)]
+    detail: Text = ""
+
+
+class Reported(base.Command, tag="job_run.reported"):
+    """The run has ended there (said by the owner of the compute)."""
+
+    result: Result
+
+
+class Stop(base.Command, tag="job_run.stop"):
+    """Give it up (said by the node that asked for it)."""
+
+    reason: Text = ""
+
+
+class SlotEnded(base.Command, tag="job_run.slot_ended"):
+    """End it: its slot is over or was taken back (said by the book of the compute)."""
+
+    reason: Text = ""
+
+
+class Start(base.Command, tag="job_run.start"):
+    """It is started now (said by a worker)."""
+
+    worker: Annotated[str, msgspec.Meta(max_length=200)]
+    attempt: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Append(base.Command, tag="job_run.append"):
+    """It has written this (said by a worker)."""
+
+    attempt: int
+    stdout: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
+    stderr: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
+
+
+class End(base.Command, tag="job_run.end"):
+    """It has ended (said by a worker)."""
+
+    attempt: int
+    result: Result
+
+
+class Cancel(base.Command, tag="job_run.cancel"):
+    """Give it up: all of its processes are killed."""
+
+    reason: Text = ""
+
+
+class Begun(base.Event, tag="job_run.begun"):
+    """It waits for a worker, or for the owner of the compute."""
+
+    at: datetime
+    pinned: Pinned
+    work: Work | None = None
+    place: Place | None = None
+    may_repeat: bool = False
+    reply_to: Address | None = None
+    reply_mark: str = ""
+
+
+class Taken(base.Event, tag="job_run.taken"):
+    """It waits for a worker, on behalf of another."""
+
+    at: datetime
+    node: str
+    run: str
+    pinned: Pinned
+    compute: str
+    execution: str
+    booking: str
+    until: datetime
+    may_repeat: bool = False
+
+
+class Placed(base.Event, tag="job_run.placed"):
+    """The owner of the compute has taken it."""
+
+    run: str
+    until: datetime
+
+
+class Started(base.Event, tag="job_run.started"):
+    """It runs."""
+
+    at: datetime
+    worker: str
+    attempt: int
+
+
+class Wrote(base.Event, tag="job_run.wrote"):
+    """It has written this; of long output not all is told."""
+
+    stdout: str = ""
+    stderr: str = ""
+
+
+class Stopping(base.Event, tag="job_run.stopping"):
+    """It is being ended."""
+
+    at: datetime
+    state: Final
+    """What it will be."""
+    reason: str
+    detail: str = ""
+
+
+class Ended(base.Event, tag="job_run.ended"):
+    """It has ended; nothing changes any more."""
+
+    at: datetime
+    result: Result
+
+
+class Run(base.Message, tag="job_run.run"):
+    """The work of the queue ``jobs``: answer with ``job_run.start``, ``append`` and ``end``."""
+
+    run: Token
+    key: str
+    """The same at each attempt."""
+    pinned: Pinned
+    node: str = ""
+    """On whose behalf; empty: this node."""
+    until: datetime | None = None
+    """When it must have ended."""
+    may_repeat: bool = False
+
+
+class Wait(base.Value, frozen=True, kw_only=True):
+    """Ask how it has ended, and wait for that."""
+
+    timeout: float = 30.0
+    """How many seconds, at most 60."""
+
+
+class Fetch(base.Value, frozen=True, kw_only=True):
+    """Ask for a part of a file that the run has left."""
+
+    file: Annotated[str, msgspec.Meta(max_length=1000)]
+    """Its name, or ``stdout`` or ``stderr``."""
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+Command: TypeAlias = (
+    Begin
+    | Take
+    | Accepted
+    | Denied
+    | Reported
+    | Stop
+    | SlotEnded
+    | Start
+    | Append
+    | End
+    | Cancel
+    | base.Alarm
+)
+Event: TypeAlias = Begun | Taken | Placed | Started | Wrote | Stopping | Ended

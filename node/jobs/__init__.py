@@ -1,0 +1,1 @@
+"""Jobs: programs with exact arguments, run apart from the node and from each other."""

@@ -1,0 +1,133 @@
+"""The directory of one run of a job: made fresh, locked while the run lives, removed with all in it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from messages.job import WorkingFile
+from node.jobs.users import own_user
+from node.workers.tool import Failed, run
+
+REMOVE_SECONDS = 120.0
+LOCK = "lock"
+PARTS = ("work", "tmp", "shm")
+"""What is the job's own; ``out`` beside them is ours."""
+
+
+class Busy(Exception):
+    """The run is under way in another process of this machine."""
+
+
+class Scratch:
+    """The directory of one run."""
+
+    def __init__(self, path: Path, user: int) -> None:
+        self.path = path
+        self.user = user
+        """The user that the job has for itself; 0: it is ours."""
+
+    @property
+    def work(self) -> Path:
+        """Where the job runs."""
+        return self.path / "work"
+
+    @property
+    def stdout(self) -> Path:
+        """What it wrote."""
+        return self.path / "out" / "stdout"
+
+    @property
+    def stderr(self) -> Path:
+        """What it complained of."""
+        return self.path / "out" / "stderr"
+
+    def make(self, files: Iterable[WorkingFile]) -> None:
+        """Make it, with the files that are there before the job begins; raises ValueError for one outside."""
+        for name in (*PARTS, "out"):
+            (self.path / name).mkdir(mode=0o700)
+        for file in files:
+            path = self.work / inside(file.path)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(file.content, encoding="utf-8")
+        if self.user:
+            for name in PARTS:
+                _give(self.path / name, self.user)
+
+
+def inside(text: str) -> PurePosixPath:
+    """Return a path that is below the directory of a run; raises ValueError."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in text:
+        raise ValueError(f"{text!r} is not inside the directory of the run")
+    return path
+
+
+def _give(path: Path, user: int) -> None:
+    os.chown(path, user, user)
+    for directory, names, files in os.walk(path):
+        for name in (*names, *files):
+            os.chown(os.path.join(directory, name), user, user)
+
+
+@asynccontextmanager
+async def fresh(directory: Path, name: str, files: Iterable[WorkingFile]) -> AsyncIterator[Scratch]:
+    """Have the directory of a run; raises Busy when another process has it, ValueError for a file outside."""
+    path = directory / "scratch" / name
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (path / LOCK).open("w") as lock:
+        _lock(lock.fileno())
+        await remove(path, is_kept=True)  # what an earlier attempt has left
+        with own_user(directory / "users") as user:
+            scratch = Scratch(path, user)
+            try:
+                await asyncio.to_thread(scratch.make, list(files))
+                yield scratch
+            finally:
+                await remove(path)
+
+
+def _lock(number: int) -> None:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Busy from error
+
+
+def is_busy(directory: Path, name: str) -> bool:
+    """Say whether a run is under way in some process of this machine."""
+    with suppress(FileNotFoundError, Busy), (directory / "scratch" / name / LOCK).open("w") as lock:
+        _lock(lock.fileno())
+        return False
+    return (directory / "scratch" / name / LOCK).exists()
+
+
+async def clean(directory: Path) -> int:
+    """Remove what runs have left whose worker was killed; return how many."""
+    count = 0
+    for path in (directory / "scratch").glob("*"):
+        if not is_busy(directory, path.name):
+            await remove(path)
+            count += 1
+    return count
+
+
+def _within(path: Path) -> list[str]:
+    return [str(one) for one in path.iterdir() if one.name != LOCK]
+
+
+async def remove(path: Path, *, is_kept: bool = False) -> None:
+    """Remove what a job has left, however deep and whatever its permissions; raises Failed."""
+    wanted = _within(path) if is_kept else [str(path)]
+    if not wanted:
+        return
+    done = await run(["rm", "-rf", "--", *wanted], path.parent, seconds=REMOVE_SECONDS)
+    if done.code:  # directories that it has shut
+        await run(["chmod", "-R", "u+rwx", "--", *wanted], path.parent, seconds=REMOVE_SECONDS)
+        done = await run(["rm", "-rf", "--", *wanted], path.parent, seconds=REMOVE_SECONDS)
+    if done.code:
+        raise Failed(f"{path} cannot be removed: {done.errors}")
