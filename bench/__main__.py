@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-from bench import cascade, drain, histories, http, latency, restart, runs, size, throughput
+from bench import cascade, drain, flags, histories, http, latency, restart, runs, size, throughput
 
 BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "throughput": throughput.run,
@@ -22,6 +22,7 @@ BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "histories": histories.run,
     "runs": runs.run,
     "http": http.run,
+    "flags": flags.run,
 }
 
 
