@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import graph, schedule, sharing, triggers, versions
+from actors import graph, schedule, sharing, starting, triggers, versions
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
@@ -135,10 +135,12 @@ def is_planned(definition: Definition) -> bool:
 
 def _cause(definition: Definition, demands: dict[str, int]) -> tuple[Any, ...]:
     """Return what the plan depends on; nothing, when it has none."""
-    if not is_planned(definition):
+    if definition.schedule is None or not is_planned(definition):
         return ()
     starts_itself = definition.definition is not None
-    return (definition.schedule, demands, definition.on_conflict, definition.on_cancelled, starts_itself)
+    # what is planned is the same whatever becomes of it when its time has come
+    planned = replace(definition.schedule, overlap="skip", catch_up="all", catch_up_window=None)
+    return (planned, demands, definition.on_conflict, definition.on_cancelled, starts_itself)
 
 
 def check_name(name: str, id: str, turn: Turn) -> None:
@@ -182,11 +184,12 @@ def _is_free(workspace: Known, turn: Turn) -> bool:
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to give up a plan that is not answered, and to extend one without end."""
-    pending = state.plans.pending
+    """Want to begin what is due, to give up a plan that is not answered, and to extend one without end."""
+    pending, due = state.plans.pending, starting.next_due(state.plans)
+    fire = {} if due is None else {"fire": due}
     if pending is not None:
-        return {"deadline": pending.deadline}
-    return {} if state.plans.more_at is None else {"extend": state.plans.more_at}
+        return {**fire, "deadline": pending.deadline}
+    return fire if state.plans.more_at is None else {**fire, "extend": state.plans.more_at}
 
 
 def summary(state: State) -> Summary | None:
@@ -204,6 +207,7 @@ def summary(state: State) -> Summary | None:
             "environment": definition.environment,
             "workspace": state.workspace,
             "shared": list(sharing.inside(state.shares)),
+            **_paused(state),
             **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
         },
     )
@@ -223,7 +227,23 @@ def view(state: State) -> dict[str, Any] | None:
         "plan": state.plans.status,
         "waiting": list(pending.waiting_for) if pending else [],
         "refusals": msgspec.to_builtins(state.plans.refusals),
+        "paused": paused(state),
+        "running": [*state.plans.starts.starting, *state.plans.running],
+        "buffered": [one.slot.execution for one in state.plans.starts.waiting],
     }
+
+
+def paused(state: State) -> dict[str, Any] | None:
+    """Return since when its schedule is paused, by whom and why."""
+    pause = state.plans.starts.pause
+    if pause is None or not state.plans.starts.is_paused:
+        return None
+    return {"since": msgspec.to_builtins(pause.since), "note": pause.note, "author": pause.author}
+
+
+def _paused(state: State) -> dict[str, Any]:
+    found = paused(state)
+    return {} if found is None else {"paused": True, "pause_note": found["note"]}
 
 
 def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:

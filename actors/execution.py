@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Any, assert_never
 
+import msgspec
+
 from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
 from actors.fields import take
 from actors.graph import booking_of
-from actors.run import START, State, alarms, evolve, summary, view
+from actors.run import State, alarms, evolve, summary, view
 from messages import states
 from messages.base import Alarm
 from messages.booking import Mark
@@ -23,6 +25,7 @@ from messages.execution import (
     Event,
     Fail,
     Failed,
+    Fire,
     Forgotten,
     Kept,
     Plan,
@@ -32,6 +35,7 @@ from messages.execution import (
     Run,
     Schedule,
     Scheduled,
+    Skip,
     SlotCancelled,
     SlotLost,
     Start,
@@ -63,6 +67,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             return [Removed(generation=command.generation)] if is_news and is_heard else []
         case SlotCancelled():
             return _lose(state, command, turn)
+        case Fire():
+            return _fire(state, command, turn)
+        case Skip():
+            return _skip(state, command, turn)
         case Alarm():
             return _ring(state, command, turn)
     assert_never(command)
@@ -71,10 +79,31 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
 def _ring(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
     if state.plan is None or alarms(state).get(command.name) != command.due:
         return []
-    if command.name != START:
-        return [Forgotten(at=turn.at)]
-    # a node that was away may be too late for the slot
-    return [Started(at=turn.at)] if turn.at < state.plan.end else []
+    return [Forgotten(at=turn.at)]
+
+
+def _fire(state: State, command: Fire, turn: Turn) -> Sequence[Event]:
+    if state.state not in WAITING or command.generation < state.generation:
+        return []
+    is_news = state.plan is None or state.state == states.State.DRAFT
+    return [*([take(Scheduled, command)] if is_news else []), Started(at=turn.at)]
+
+
+def _skip(state: State, command: Skip, turn: Turn) -> Sequence[Event]:
+    if state.plan is None or state.state not in WAITING:
+        return []
+    if command.is_missed:
+        return [Forgotten(at=turn.at, reason=command.reason)]
+    return [Cancelled(at=turn.at, reason=command.reason)]
+
+
+def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
+    """Tell the workflow what has become of one that it wants to start: it waits for that."""
+    if not isinstance(command, Fire):
+        return []
+    now = states.State.CANCELLED if state.plan is None else state.state
+    changed = ExecutionChanged(execution=turn.me.id, state=now, start=command.start)
+    return [Order(Address("workflow", command.workflow), changed)]
 
 
 def _run(state: State, command: Start | Succeed | Fail | Cancel, turn: Turn) -> Sequence[Event]:
@@ -170,7 +199,13 @@ def _begin(state: State, turn: Turn) -> Effect:
     """Have its workflow run what it defines, or those outside who run such executions."""
     assert state.plan is not None
     if state.plan.starts_itself:
-        launch = Launch(run=turn.me.id, execution=turn.me.id, trigger="schedule")
+        times = {"start": state.plan.start, "end": state.plan.end}
+        launch = Launch(
+            input=msgspec.to_builtins(times),
+            run=turn.me.id,
+            execution=turn.me.id,
+            trigger=state.plan.trigger,
+        )
         return Order(Address("workflow", state.plan.workflow), launch)
     run = Run(
         execution=turn.me.id,
@@ -212,7 +247,7 @@ def _tell(state: State, turn: Turn) -> list[Order]:
 
 ACTOR: Actor[State, Any, Any] = Actor(
     kind="execution",
-    commands=(Start, Succeed, Fail, Cancel, Plan, Schedule, Remove, SlotCancelled),
+    commands=(Start, Succeed, Fail, Cancel, Plan, Schedule, Remove, SlotCancelled, Fire, Skip),
     events=(
         Drafted,
         Scheduled,
@@ -230,9 +265,10 @@ ACTOR: Actor[State, Any, Any] = Actor(
     decide=decide,
     evolve=evolve,
     react=react,
+    passes=passes,
     alarms=alarms,
     summary=summary,
     filters=frozenset({"end", "generation"}),
     view=view,
-    internal=frozenset({"plan", "schedule", "remove", "slot_cancelled"}),
+    internal=frozenset({"plan", "schedule", "remove", "slot_cancelled", "fire", "skip"}),
 )

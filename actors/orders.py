@@ -15,7 +15,7 @@ from messages import booking
 from messages.base import Command
 from messages.booking import Abort, Confirm, Hold, Release
 from messages.envelope import Address
-from messages.execution import Booked, Plan, Remove, Schedule, SlotCancelled
+from messages.execution import Booked, Fire, Plan, Remove, Schedule, SlotCancelled
 from messages.workflow_events import (
     Agreed,
     Deferred,
@@ -65,7 +65,7 @@ def _ask(plans: Plans, event: Planned, turn: Turn) -> list[Order]:
     if not event.demands:  # it is scheduled at once
         return [*aborts, *removes]
     drafts = [slot for slot in event.slots if slot.execution not in plans.standing_ids]
-    plan = [Order(_execution(slot), _planned(Plan, event, slot, turn)) for slot in drafts]
+    plan = [Order(execution(slot), planned(Plan, event, slot, turn)) for slot in drafts]
     return [*holds, *plan, *aborts, *removes]
 
 
@@ -116,7 +116,7 @@ def _schedule(plans: Plans, event: Scheduled | Unplanned, turn: Turn) -> list[Or
     standing = plans.standing
     if standing is None or standing.plan.generation != event.generation:
         return []
-    return [Order(_execution(slot), _planned(Schedule, standing.plan, slot, turn)) for slot in standing.slots]
+    return [Order(execution(slot), planned(Schedule, standing.plan, slot, turn)) for slot in standing.slots]
 
 
 def _clear(event: Scheduled | Unplanned, turn: Turn) -> list[Order]:
@@ -135,11 +135,15 @@ def _lost(event: SlotsLost, turn: Turn) -> list[Order]:
     return [Order(Address("execution", id), command) for id in event.executions]
 
 
-def _execution(slot: Slot) -> Address:
+def execution(slot: Slot) -> Address:
+    """Return where the execution of a slot is."""
     return Address("execution", slot.execution)
 
 
-def _planned(command: type[Plan] | type[Schedule], plan: Planned, slot: Slot, turn: Turn) -> Command:
+def planned(
+    command: type[Plan] | type[Schedule] | type[Fire], plan: Planned, slot: Slot, turn: Turn
+) -> Command:
+    """Return what tells an execution when and on what it is."""
     return command(
         workflow=turn.me.id,
         workflow_version=plan.workflow_version,

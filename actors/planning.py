@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import blake2b
+from itertools import islice, takewhile
 from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import schedule
 from actors.actor import Turn
@@ -33,8 +35,11 @@ from messages.workflow_events import (
     Unplanned,
 )
 
+ID_CHARACTERS = 64
 HOLDS = 3
 """How often an owner is asked to hold what expired before the confirmation came."""
+MISSED_MAX = 250
+"""How many are caught up of those that came due while a node was down for longer than was planned ahead."""
 EXTEND_AGAIN = timedelta(days=1)
 """When an extension that was refused is tried again."""
 
@@ -49,13 +54,15 @@ class Wish(NamedTuple):
     demands: dict[str, int]
 
 
-def execution_id(workflow: str, start: datetime) -> str:
+def execution_id(workflow: str, start: datetime, backfill: str = "") -> str:
     """Return the id of the execution of a workflow at an instant; it fits in a token."""
-    stamp = f"{start:%Y%m%dT%H%M%S}" + (f"-{start.microsecond:06}" if start.microsecond else "")
-    if len(workflow) + len(stamp) + 2 <= 64:
-        return f"{workflow}-{stamp}Z"
+    stamp = f"{start:%Y%m%dT%H%M%S}" + (f"-{start.microsecond:06}" if start.microsecond else "") + "Z"
+    if backfill:
+        stamp += "-" + blake2b(backfill.encode(), digest_size=4).hexdigest()
+    if len(workflow) + len(stamp) + 1 <= ID_CHARACTERS:
+        return f"{workflow}-{stamp}"
     mark = blake2b(workflow.encode(), digest_size=4).hexdigest()
-    return f"{workflow[:29]}-{mark}-{stamp}Z"
+    return f"{workflow[: ID_CHARACTERS - len(mark) - len(stamp) - 2]}-{mark}-{stamp}"
 
 
 def plan(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
@@ -66,6 +73,21 @@ def plan(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     return _planned(plans, wish, at, Asked(_slots(plans, wish, slots), more_at))
 
 
+def _missed(standing: Standing, wish: Wish, at: datetime) -> Sequence[schedule.Slot]:
+    """Return what came due after all that was planned, as the node was down for so long."""
+    plan = standing.plan
+    known = max((slot.start for slot in standing.slots), default=plan.until - (plan.hold_until - plan.until))
+    reach = schedule.window(wish.schedule) if wish.schedule.catch_up != "none" else timedelta(0)
+    since = max(known + timedelta(microseconds=1), at - max(reach, schedule.grace(wish.schedule)))
+    if plan.demands or since >= at:
+        return ()
+    if wish.schedule.catch_up == "last":
+        last = schedule.latest(wish.schedule, since, at)
+        return schedule.slots(wish.schedule, [last] if last else [])
+    came = takewhile(lambda instant: instant < at, schedule.times(wish.schedule, since))
+    return schedule.slots(wish.schedule, islice(came, MISSED_MAX))
+
+
 def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     """Plan the next part of a schedule without end, along with what still stands."""
     if plans.standing is None:
@@ -73,7 +95,8 @@ def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
     last = max((slot.start for slot in plans.standing.slots), default=None)
     slots, more_at = schedule.plan(wish.schedule, at, last)
-    asked = (kept + _slots(plans, wish, slots))[: schedule.EXECUTIONS]
+    more = _slots(plans, wish, (*_missed(plans.standing, wish, at), *slots))
+    asked = (kept + more)[: schedule.EXECUTIONS]
     return _planned(plans, wish, at, Asked(asked, more_at, extends=True))
 
 
@@ -85,9 +108,26 @@ class Asked(NamedTuple):
     extends: bool = False
 
 
-def _slots(plans: Plans, wish: Wish, slots: Iterable[schedule.Slot]) -> tuple[Slot, ...]:
+def _slots(plans: Plans, wish: Wish, slots: Sequence[schedule.Slot]) -> tuple[Slot, ...]:
     named = (Slot(execution=execution_id(wish.workflow, start), start=start, end=end) for start, end in slots)
-    return tuple(slot for slot in named if slot.execution not in plans.noted)
+    known = {*plans.noted, *plans.starts.starting}
+    new = tuple(slot for slot in named if slot.execution not in known)
+    return _delayed(new, wish.schedule) if schedule.jitter(wish.schedule) else new
+
+
+def _delayed(slots: tuple[Slot, ...], plan: Schedule) -> tuple[Slot, ...]:
+    """Let each begin later by a share of the jitter that its id says, and before the next one's time."""
+    if not slots:
+        return ()
+    after = next(schedule.times(plan, slots[-1].start + timedelta(microseconds=1)), None)
+    nexts = [*(slot.start for slot in slots[1:]), after or schedule.ends(plan)]
+    return tuple(_delay(slot, schedule.jitter(plan), later) for slot, later in zip(slots, nexts, strict=True))
+
+
+def _delay(slot: Slot, jitter: timedelta, later: datetime | None) -> Slot:
+    most = jitter if later is None else min(jitter, later - slot.start)
+    share = int.from_bytes(blake2b(slot.execution.encode(), digest_size=4).digest()) / 2**32
+    return replace(slot, delay_seconds=int(most.total_seconds() * share * 1000) / 1000)
 
 
 def _planned(plans: Plans, wish: Wish, at: datetime, asked: Asked) -> list[Event]:
@@ -117,7 +157,7 @@ def _planned(plans: Plans, wish: Wish, at: datetime, asked: Asked) -> list[Event
 def _scheduled(plans: Plans, planned: Planned, dropped: frozenset[str] = frozenset()) -> Scheduled:
     kept = ids(planned.slots) - dropped
     before = frozenset() if planned.extends else plans.standing_ids
-    gone = (before | dropped) - kept - set(plans.noted)
+    gone = (before | dropped) - kept - set(plans.noted) - set(plans.starts.starting)
     had = set(plans.standing.plan.demands) if plans.standing else set()
     return Scheduled(
         generation=planned.generation,
@@ -128,13 +168,15 @@ def _scheduled(plans: Plans, planned: Planned, dropped: frozenset[str] = frozens
 
 def unplan(plans: Plans) -> list[Event]:
     """Give up all that is planned and has not started."""
-    if plans.pending is None and plans.standing is None and not plans.refusals:
+    starts = plans.starts
+    if plans.pending is None and plans.standing is None and not (plans.refusals or starts.waiting):
         return []
+    left = plans.drafts | plans.standing_ids | starts.waiting_ids
     planned = [one.plan for one in (plans.pending, plans.standing) if one is not None]
     return [
         Unplanned(
             generation=plans.generation + 1,
-            removed=tuple(sorted((plans.drafts | plans.standing_ids) - set(plans.noted))),
+            removed=tuple(sorted(left - set(plans.noted) - set(starts.starting))),
             released=tuple(sorted({resource for one in planned for resource in one.demands})),
         )
     ]

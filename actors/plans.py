@@ -9,8 +9,11 @@ from typing import TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from actors import starts
 from actors.book import Load
+from actors.starts import Starts
 from messages.envelope import micros
+from messages.starting import Fired
 from messages.states import ENDED, State
 from messages.workflow_events import (
     Agreed,
@@ -102,6 +105,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[Slot, ...]
     lost: dict[str, tuple[str, ...]] = {}
     """The executions whose slot each owner took back."""
+    fired: datetime | None = None
+    """Whatever begins by then has been seen to."""
     late: frozenset[str] = frozenset()
     """Executions before those of the slots that have neither started nor ended: they are delayed."""
 
@@ -117,6 +122,7 @@ class Plans(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusal, ...] = ()
     more_at: datetime | None = None
     noted: dict[str, Noted] = {}
+    starts: Starts = Starts()
 
     @property
     def status(self) -> str:
@@ -170,18 +176,30 @@ def evolve(plans: Plans, event: Event) -> Plans:
         case OwnerHeld() | Agreed() | OwnerConfirmed() | HeldAgain():
             return plans if plans.pending is None else replace(plans, pending=_asked(plans.pending, event))
         case Scheduled():
-            return _standing(plans)
+            return replace(_standing(plans), starts=starts.without(plans.starts, event.removed))
         case Refused():
-            refused = replace(plans, pending=None, is_deferred=False)
+            refused = replace(
+                plans, pending=None, is_deferred=False, starts=starts.without(plans.starts, event.removed)
+            )
             return replace(refused, refusals=event.refusals, more_at=event.more_at)
         case Unplanned():
-            return Plans(generation=event.generation, noted=plans.noted)
+            left = starts.without(plans.starts, event.removed)
+            return Plans(generation=event.generation, noted=plans.noted, starts=left)
         case SlotsLost():
             return _lost(plans, event)
         case ExecutionNoted():
             noted = {**_recent(plans.noted, event.at), event.execution: Noted(event.state, event.start)}
-            return replace(plans, noted=noted)
+            left = starts.noted(plans.starts, event.execution, is_over=event.state in ENDED)
+            return replace(plans, noted=noted, starts=left)
     assert_never(event)
+
+
+def begun(plans: Plans, event: starts.Event) -> Plans:
+    """Follow what comes due."""
+    after = replace(plans, starts=starts.evolve(plans.starts, event))
+    if not (isinstance(event, Fired) and event.until and plans.standing):
+        return after
+    return replace(after, standing=replace(plans.standing, fired=event.until))
 
 
 def _recent(noted: dict[str, Noted], at: datetime) -> dict[str, Noted]:
@@ -210,7 +228,8 @@ def _standing(plans: Plans) -> Plans:
     slots = tuple(slot for slot in pending.plan.slots if slot.execution not in pending.dropped)
     late = plans.standing_ids - ids(slots) - set(plans.noted) - pending.dropped
     late = late if pending.plan.extends else frozenset()
-    standing = Standing(plan=pending.plan, slots=slots, late=late, lost=pending.lost)
+    fired = plans.standing.fired if plans.standing and pending.plan.extends else None
+    standing = Standing(plan=pending.plan, slots=slots, late=late, lost=pending.lost, fired=fired)
     return replace(plans, pending=None, standing=standing, more_at=pending.plan.more_at, is_deferred=False)
 
 

@@ -29,9 +29,6 @@ from messages.execution import (
     Succeeded,
 )
 
-START = "start"
-"""The alarm of an execution that starts by itself."""
-
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What the next decision depends on; without a plan it was never planned, or was removed."""
@@ -103,7 +100,8 @@ def _ended(state: State, event: Succeeded | Failed | Cancelled | Forgotten) -> S
         case Cancelled():
             return replace(state, state=states.State.CANCELLED, ended_at=event.at, reason=event.reason)
         case Forgotten():
-            return replace(state, state=states.State.FORGOTTEN, ended_at=event.at)
+            forgotten = replace(state, state=states.State.FORGOTTEN, ended_at=event.at)
+            return replace(forgotten, reason=event.reason or state.reason)
     assert_never(event)
 
 
@@ -127,19 +125,16 @@ def _booked(state: states.State) -> states.State:
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to start at the time, and to forget what has not started when that has passed."""
+    """Want to be forgotten when the time to start has passed; the workflow sees to what starts by itself."""
     latest = None if state.plan is None else _latest(state.plan, state.state)
-    if state.plan is None or latest is None:
-        return {}
-    starts = state.plan.starts_itself and state.state == states.State.SCHEDULED
-    return {"forget": latest} | ({START: state.plan.start} if starts else {})
+    return {} if latest is None else {"forget": latest}
 
 
 def _latest(plan: Planned, state: states.State) -> datetime | None:
     grace = timedelta(seconds=plan.grace_seconds)
     match state:
         case states.State.SCHEDULED:
-            return plan.start + grace
+            return None if plan.starts_itself else plan.start + grace
         case states.State.DELAYED:
             return plan.end + grace
         case _:

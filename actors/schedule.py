@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,8 @@ DURATION_DAYS = 366
 Slot: TypeAlias = tuple[datetime, datetime]
 
 _MICROSECOND = timedelta(microseconds=1)
+_RESOLUTION = timedelta(seconds=1)
+"""No two instants of a schedule are nearer."""
 
 
 class Plan(NamedTuple):
@@ -38,6 +40,11 @@ def check(schedule: Schedule) -> None:
     zone = _zone(schedule)
     for field in ("duration", "deadline", "grace"):
         _duration(schedule, field)
+    for field in ("catch_up_window", "jitter"):
+        if getattr(schedule, field) is not None:
+            _duration(schedule, field)
+    if jitter(schedule) >= duration(schedule):
+        raise _invalid("jitter", "is not less than the duration; write a shorter one")
     start = _instant(schedule.start, zone, "start")
     if schedule.end is not None and start >= _instant(schedule.end, zone, "end"):
         raise _invalid("end", "is not after the start; set a later end or leave it out")
@@ -72,6 +79,36 @@ def plan(schedule: Schedule, at: datetime, after: datetime | None = None) -> Pla
     return Plan(_slots(instants, length, after), None)
 
 
+def times(schedule: Schedule, since: datetime) -> Iterator[datetime]:
+    """Yield the instants from one on, in order, in UTC: those before ``end``."""
+    end = ends(schedule)
+    if schedule.cron is None and schedule.rrule is None:
+        instants = iter([starts(schedule)] if starts(schedule) >= since else [])
+    else:
+        instants = _instants(schedule, max(starts(schedule), since))
+    return takewhile(lambda instant: end is None or instant < end, instants)
+
+
+def latest(schedule: Schedule, since: datetime, before: datetime) -> datetime | None:
+    """Return the last instant from one on and before another; it is searched for by halves."""
+    found = next(times(schedule, since), None)
+    if found is None or found >= before:
+        return None
+    while before - since > _RESOLUTION:
+        middle = since + (before - since) / 2
+        later = next(times(schedule, middle), None)
+        if later is None or later >= before:
+            before = middle
+        else:
+            found = since = later
+    return found
+
+
+def slots(schedule: Schedule, instants: Iterable[datetime]) -> tuple[Slot, ...]:
+    """Return the slots that begin at these instants."""
+    return _slots(list(instants), duration(schedule), None)
+
+
 def is_past(schedule: Schedule, at: datetime) -> bool:
     """Say whether the start lies before an instant: such a schedule is stored, but not active."""
     return starts(schedule) < at
@@ -100,6 +137,16 @@ def deadline(schedule: Schedule) -> timedelta:
 def grace(schedule: Schedule) -> timedelta:
     """Return how late an execution may start."""
     return _duration(schedule, "grace")
+
+
+def jitter(schedule: Schedule) -> timedelta:
+    """Return how much later than its instant an execution may begin."""
+    return timedelta(0) if schedule.jitter is None else _duration(schedule, "jitter")
+
+
+def window(schedule: Schedule) -> timedelta:
+    """Return how long after its time an execution that was missed still runs."""
+    return duration(schedule) if schedule.catch_up_window is None else _duration(schedule, "catch_up_window")
 
 
 def _slots(instants: list[datetime], length: timedelta, after: datetime | None) -> tuple[Slot, ...]:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, TypeAlias, assert_never, get_args
 
 from msgspec.structs import replace
 
-from actors import defining, launching, orders, planning, plans, sharing, triggers, versions
+from actors import (
+    begun,
+    defining,
+    launching,
+    orders,
+    planning,
+    plans,
+    scheduling,
+    sharing,
+    starting,
+    starts,
+    triggers,
+    versions,
+)
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
 from actors.defining import State, alarms, copies, owned_by, summary, view
 from actors.fields import take
 from messages.base import Alarm
 from messages.booking_answers import Aborted, Confirmed, Expired, Held, HoldRefused, SlotsCancelled
 from messages.envelope import Address
+from messages.schedule import Schedule
 from messages.shared_workspace import Forget, JoinRefused
+from messages.starting import Backfill, Backfilled, Fired, Pause, Paused, Resume, Resumed
 from messages.workflow import (
     Announce,
     Definition,
@@ -42,9 +58,11 @@ from messages.workflow_events import (
 from messages.workspace import Follow, Unfollow
 
 Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | WorkspaceTaken | Alarm
-Run: TypeAlias = Launch | RollBack
+Run: TypeAlias = Launch | RollBack | Pause | Resume | Backfill
 Command: TypeAlias = Save | Delete | Replan | Fork | Run | Propose | Join | Leave | Announce | Heard
-Event: TypeAlias = Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event
+Event: TypeAlias = (
+    Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event | starts.Event
+)
 
 
 def needs(command: Command, turn: Turn) -> Sequence[Need]:
@@ -71,7 +89,7 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             return _ask_again(state, turn)
         case Fork():
             return _fork(state, command, turn)
-        case Launch() | RollBack():
+        case Launch() | RollBack() | Pause() | Resume() | Backfill():
             return _run(state, command, turn)
         case Propose():
             return _propose(state, command, turn)
@@ -90,7 +108,7 @@ def _hear(state: State, command: Heard, turn: Turn) -> Sequence[Event]:
         case SlotsCancelled():
             return planning.lose(state.plans, command, turn)
         case ExecutionChanged():
-            return planning.note(state.plans, command, turn.at)
+            return _note(state, command, turn)
         case Alarm():
             return _alarm(state, command, turn)
         case WorkspaceTaken():
@@ -109,7 +127,9 @@ def _run(state: State, command: Run, turn: Turn) -> Sequence[Event]:
     if isinstance(command, Launch):
         launching.check(state, command, turn)
         return []  # its run is another entity: nothing changes here, so that a save need not expect it
-    return _roll_back(state, command, turn)
+    if isinstance(command, RollBack):
+        return _roll_back(state, command, turn)
+    return scheduling.decide(state, command, turn)
 
 
 def _roll_back(state: State, command: RollBack, turn: Turn) -> Sequence[Event]:
@@ -144,10 +164,10 @@ def _delete(state: State, turn: Turn) -> Sequence[Event]:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
     if state.definition is None:
         return []
-    if state.plans.running:
-        running = ", ".join(state.plans.running)
-        detail = f"{running} of it runs; cancel it first, or wait for its end"
-        raise Rejected("started", detail, extra={"executions": list(state.plans.running)})
+    executions = [*state.plans.running, *state.plans.starts.starting]
+    if executions:
+        detail = f"{', '.join(executions)} of it runs; cancel it first, or wait for its end"
+        raise Rejected("started", detail, extra={"executions": executions})
     deleted = Deleted(
         generation=state.generation + 1,
         workspace=state.workspace,
@@ -204,10 +224,22 @@ def _share(state: State, command: Join | Leave | Announce, turn: Turn) -> Sequen
     return [take(Joined, command, **said) if isinstance(command, Join) else take(Left, command, **said)]
 
 
+def _note(state: State, command: ExecutionChanged, turn: Turn) -> Sequence[Event]:
+    events = planning.note(state.plans, command, turn.at)
+    after = reduce(plans.evolve, events, state.plans)
+    return [*events, *(starting.settle(after, _schedule(state)) if events else ())]
+
+
+def _schedule(state: State) -> Schedule | None:
+    return None if state.definition is None else state.definition.schedule
+
+
 def _alarm(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
     if alarms(state).get(command.name) != command.due:
         return []
     wish = _wish(state, turn)
+    if command.name == "fire":
+        return [] if wish is None else starting.fire(state.plans, wish.schedule, turn.at)
     if command.name == "deadline":
         return planning.then(state.plans, planning.give_up(state.plans, turn.at), wish, turn.at)
     return [] if wish is None else planning.extend(state.plans, wish, turn.at)
@@ -240,6 +272,8 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, workspace=event.workspace)
         case Announced():
             return state
+        case Fired() | Paused() | Resumed() | Backfilled():
+            return replace(state, plans=plans.begun(state.plans, event))
         case _:
             return replace(state, plans=plans.evolve(state.plans, event))
 
@@ -268,6 +302,8 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return _follow(state, turn)
         case Forked():
             return _forked(state, event)
+        case Fired() | Paused() | Resumed() | Backfilled():
+            return begun.react(state.plans, event, turn)
         case _:
             return orders.react(state.plans, event, turn)
 
@@ -316,6 +352,9 @@ ACTOR: Actor[State, Any, Any] = Actor(
             Fork,
             Launch,
             RollBack,
+            Pause,
+            Resume,
+            Backfill,
             Propose,
             Join,
             Leave,
@@ -328,6 +367,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     events=(
         *(Saved, Deleted, WorkspaceChanged, Forked, Joined, Left, Announced),
         *get_args(plans.Event),
+        *get_args(starts.Event),
     ),
     initial=State(),
     decide=decide,
@@ -339,9 +379,9 @@ ACTOR: Actor[State, Any, Any] = Actor(
     needs=needs,
     alarms=alarms,
     summary=summary,
-    filters=frozenset({"active", "schedule_active", "environment", "workspace", "shared"}),
+    filters=frozenset({"active", "schedule_active", "environment", "workspace", "shared", "paused"}),
     view=view,
-    questions=launching.QUESTIONS,
+    questions={**launching.QUESTIONS, **scheduling.QUESTIONS},
     copies=copies,
     internal=frozenset(
         {

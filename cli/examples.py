@@ -32,6 +32,12 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("workflow", "list"): "covey workflow list --label team=storm --order -version --limit 20",
     ("workflow", "history"): "covey workflow history forecast --follow --after 3",
     ("workflow", "launch"): "covey workflow launch forecast --input '{\"day\": 3}' --wait",
+    ("workflow", "pause"): "covey workflow pause forecast --note 'the disk is full'",
+    ("workflow", "resume"): "covey workflow resume forecast --note 'there is a new one'",
+    ("workflow", "backfill"): (
+        "covey workflow backfill forecast --from 2026-10-24T00:00:00Z --to 2026-10-28T00:00:00Z"
+    ),
+    ("workflow", "next"): "covey workflow next forecast --count 5",
     ("workflow", "versions"): "covey workflow versions forecast",
     ("workflow", "version"): "covey workflow version forecast 2 --yaml",
     ("workflow", "diff"): "covey workflow diff forecast 1 2",

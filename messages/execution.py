@@ -43,7 +43,8 @@ class Planned(base.Value, frozen=True, kw_only=True):
     bookings: tuple[Booked, ...] = ()
     on_cancelled: OnCancelled = "delay"
     starts_itself: bool = False
-    """Whether it starts at its time, as the workflow says what is to be run."""
+    """Whether the workflow has it start at its time, as it says what is to be run."""
+    trigger: Literal["schedule", "backfill"] = "schedule"
 
 
 class Start(base.Command, tag="execution.start"):
@@ -90,6 +91,18 @@ class SlotCancelled(base.Command, tag="execution.slot_cancelled"):
     resource: Reference
     generation: int
     reason: str = ""
+
+
+class Fire(Planned, base.Command, tag="execution.fire"):
+    """Start, as the time has come; what is not planned yet is planned by that (said by the workflow)."""
+
+
+class Skip(base.Command, tag="execution.skip"):
+    """Do not start, unless it has (said by the workflow)."""
+
+    reason: Text
+    is_missed: bool = False
+    """Whether it is forgotten, as its time has passed, rather than cancelled."""
 
 
 class Drafted(Planned, base.Event, tag="execution.drafted", forbid_unknown_fields=False):
@@ -139,6 +152,7 @@ class Forgotten(base.Event, tag="execution.forgotten"):
     """It did not start in time."""
 
     at: datetime
+    reason: str = ""
 
 
 class SlotLost(base.Event, tag="execution.slot_lost"):
@@ -174,7 +188,9 @@ class Run(base.Message, tag="execution.run"):
     """The same whenever the same run is asked for."""
 
 
-Command: TypeAlias = Start | Succeed | Fail | Cancel | Plan | Schedule | Remove | SlotCancelled | base.Alarm
+Command: TypeAlias = (
+    Start | Succeed | Fail | Cancel | Plan | Schedule | Remove | SlotCancelled | Fire | Skip | base.Alarm
+)
 Event: TypeAlias = (
     Drafted
     | Scheduled

@@ -20,7 +20,7 @@ from messages.workspace import Resources
 
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 OnConflict = Literal["refuse", "skip"]
-Trigger = Literal["manual", "schedule", "http", "event", "workflow"]
+Trigger = Literal["manual", "schedule", "backfill", "http", "event", "workflow"]
 """What begins a run."""
 
 

@@ -8,16 +8,9 @@ from typing import Any
 from messages import base
 from messages.execution import OnCancelled
 from messages.membership import HasJoined, HasLeft
+from messages.starting import Slot as Slot  # noqa: PLC0414  # part of what is said here
 from messages.states import State
 from messages.workflow import Definition, OnConflict
-
-
-class Slot(base.Value, frozen=True, kw_only=True):
-    """A planned execution."""
-
-    execution: str
-    start: datetime
-    end: datetime
 
 
 class Refusal(base.Value, frozen=True, kw_only=True):

@@ -12,11 +12,13 @@ from messages.execution import (
     Booked,
     Cancel,
     Fail,
+    Fire,
     OnCancelled,
     Plan,
     Planned,
     Remove,
     Schedule,
+    Skip,
     SlotCancelled,
     Start,
     Succeed,
@@ -85,6 +87,10 @@ COMMANDS: dict[str, Command] = {
     "lose_earlier": lost(0),
     "lose_now": lost(1, "centre/hpc"),
     "lose_later": lost(2),
+    "fire_now": planned(Fire, 1),
+    "fire_later": planned(Fire, 2),
+    "skip": Skip(reason="another runs"),
+    "miss": Skip(reason="too late", is_missed=True),
 }
 TABLE: dict[str, dict[str, Any]] = {
     "none": {
@@ -97,6 +103,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "remove_later": ["removed"],
         "lose_now": ["slot_lost"],
         "lose_later": ["slot_lost"],
+        "fire_now": ["scheduled", "started"],
+        "fire_later": ["scheduled", "started"],
     },
     "removed": {
         **dict.fromkeys(("start", "succeed", "fail", "cancel"), NO),
@@ -104,6 +112,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "schedule_later": ["scheduled"],
         "remove_later": ["removed"],
         "lose_later": ["slot_lost"],
+        "fire_now": ["scheduled", "started"],
+        "fire_later": ["scheduled", "started"],
     },
     "draft": {
         "start": "not_scheduled",
@@ -117,6 +127,10 @@ TABLE: dict[str, dict[str, Any]] = {
         "remove_later": ["removed"],
         "lose_now": ["slot_lost"],
         "lose_later": ["slot_lost"],
+        "fire_now": ["scheduled", "started"],
+        "fire_later": ["scheduled", "started"],
+        "skip": ["cancelled"],
+        "miss": ["forgotten"],
     },
     "scheduled": {
         "start": ["started"],
@@ -129,6 +143,10 @@ TABLE: dict[str, dict[str, Any]] = {
         "remove_later": ["removed"],
         "lose_now": ["slot_lost", "delayed"],
         "lose_later": ["slot_lost"],
+        "fire_now": ["started"],
+        "fire_later": ["started"],
+        "skip": ["cancelled"],
+        "miss": ["forgotten"],
     },
     "delayed": {
         "start": ["started"],
@@ -141,6 +159,10 @@ TABLE: dict[str, dict[str, Any]] = {
         "remove_later": ["removed"],
         "lose_now": ["slot_lost"],
         "lose_later": ["slot_lost"],
+        "fire_now": ["started"],
+        "fire_later": ["started"],
+        "skip": ["cancelled"],
+        "miss": ["forgotten"],
     },
     "started": {
         "succeed": ["succeeded"],
@@ -274,6 +296,23 @@ def test_what_has_not_started_a_grace_after_its_time_is_forgotten_and_frees_its_
     assert [changed.state for _, changed in said.orders(ExecutionChanged)] == [State.FORGOTTEN]
 
 
+def test_the_workflow_is_told_what_became_of_one_that_it_wants_to_start_and_that_cannot() -> None:
+    for state, told in (("started", State.STARTED), ("cancelled", State.CANCELLED), ("none", None)):
+        entity = execution(state)
+        fire = planned(Fire, 1)
+        passed = ACTOR.passes(entity.state, fire, entity.turn(fire, "actor"))
+
+        (order,) = passed
+        assert str(order.to) == "workflow.w"  # type: ignore[union-attr]  # it is an order
+        assert order.command.state == (told or State.CANCELLED)  # type: ignore[union-attr]  # likewise
+
+
+def test_what_starts_by_itself_is_seen_to_by_the_workflow_and_has_no_alarm() -> None:
+    entity, _ = walked(schedule(starts_itself=True))
+
+    assert dict(ACTOR.alarms(entity.state)) == {}
+
+
 def test_the_grace_is_that_of_the_schedule() -> None:
     entity, _ = walked(schedule(grace_seconds=3600.0))
 
@@ -388,7 +427,7 @@ def test_a_confirmation_that_overtakes_the_draft_stands() -> None:
 
 
 def test_a_plan_is_said_by_the_workflow_alone() -> None:
-    assert {"plan", "schedule", "remove", "slot_cancelled"} == ACTOR.internal
+    assert {"plan", "schedule", "remove", "slot_cancelled", "fire", "skip"} == ACTOR.internal
     assert ACTOR.peers_may == frozenset()
 
 
