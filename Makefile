@@ -1,6 +1,8 @@
 # Two commands do everything on a fresh machine with Python 3.11+, make and git: make demo, make test.
 PYTHON ?= python3
 BIN := .venv/bin
+# Most tests wait for processes; a file's tests stay together, for they may share the nodes they need.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo test check conformance bench sim soak lock docs clean
 
@@ -8,13 +10,13 @@ demo: .venv/ready          ## Run the main job: three organisations plan togethe
 	@$(BIN)/covey demo
 
 test: .venv/ready          ## Run the tests.
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: .venv/ready         ## Run what a change must pass: style, types, tests.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy actors bus cli messages node store bench
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 bench: .venv/bench         ## Measure: a table and a JSON line each.
 	@$(BIN)/python -m bench

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from nats.aio.client import Client
 
+from bus.tasks import end
 from messages import subjects
 
 UNREADABLE = {subjects.EXPECT: "unreadable"}
@@ -34,3 +36,10 @@ class Reader(Client):
             if self._transport is not None:
                 self._transport.close()  # type: ignore[no-untyped-call]  # the library ships no type of it
             raise
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        await super()._close(status, do_cbs)
+        reconnecting = self._reconnection_task
+        # the library cancels it once, and it may lose that: it would try to connect for ever
+        if reconnecting is not None and reconnecting is not asyncio.current_task():
+            await end([reconnecting])

@@ -78,7 +78,9 @@ async def test_no_connection_is_left_open_to_a_server_that_hangs_up(nats_server:
         async with asyncio.timeout(SECONDS):
             for _ in range(3):
                 await hung_up.acquire()
-        await bus.close()
+            await bus.close()
+            await asyncio.sleep(0)  # what was closed leaves the loop
+        assert {task.get_name() for task in asyncio.all_tasks()} == {asyncio.current_task().get_name()}
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ResourceWarning)

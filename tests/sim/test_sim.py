@@ -16,8 +16,10 @@ FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
 SHARE = 5
 """How many schedules a process takes at a time."""
 SCHEDULES_FOR_A_BUG = 50
+SECONDS_MAX = 3600
 
 
+@pytest.mark.timeout(SECONDS_MAX)
 def test_what_was_promised_holds_after_every_schedule() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + SCHEDULES)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:

@@ -38,8 +38,21 @@ for line in sys.stdin:
 """
 
 
+_earlier: set[int] = set()
+"""What earlier tests have left running, such as the helpers of a pool of processes."""
+
+
+def forget_children() -> None:
+    """Count no process that runs now."""
+    _earlier.update(_running())
+
+
 def children() -> set[int]:
-    """Return the processes that this one has started and that are not gone."""
+    """Return the processes that this test has started and that are not gone."""
+    return _running() - _earlier
+
+
+def _running() -> set[int]:
     tasks = Path("/proc/self/task").glob("*/children")
     return {int(pid) for task in tasks for pid in task.read_text().split()}
 

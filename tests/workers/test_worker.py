@@ -16,7 +16,7 @@ from bus.streams import TASKS, settings
 from messages.ephemeral import Advance
 from node.workers.queues import REGISTRY, registry_source
 from node.workers.runner import LeftToOthers, Work
-from node.workers.worker import LATE_SECONDS, Worker
+from node.workers.worker import LATE_SECONDS, Worker, advancing
 from tests.conftest import NODE, Embedded
 
 WAIT_SECONDS = 20.0
@@ -51,7 +51,7 @@ class Desk:
 async def at_work(bus: Bus, desk: Desk, hands: int = 1) -> AsyncIterator[Worker]:
     await bus.ensure(settings(NODE, ["workflow"], [], [REGISTRY]))
     async with asyncio.TaskGroup() as group:
-        worker = Worker(bus, registry_source(NODE), hands, desk.do, group.create_task)
+        worker = Worker(bus, registry_source(NODE), hands, advancing(desk.do), group.create_task)
         await worker.open()
         yield worker
         await worker.stop(finish_seconds=0.1)
