@@ -35,7 +35,10 @@ _NOT_SENT: dict[str, str] = {}
 class Delivery:
     """One message of a stream, to be acknowledged, refused for a while, or given up."""
 
-    __slots__ = ("_acknowledgements", "_reply", "at", "attempts", "body", "headers", "sequence", "subject")
+    __slots__ = (
+        *("_acknowledgements", "_reply", "at", "attempts", "body"),
+        *("headers", "pending", "sequence", "subject"),
+    )
 
     def __init__(self, acknowledgements: Acknowledgements, message: Msg) -> None:
         self._acknowledgements = acknowledgements
@@ -44,15 +47,22 @@ class Delivery:
         self.headers: dict[str, str] = message.headers or _NOT_SENT
         self.body: bytes = message.data
         parts = message.reply.split(".")
-        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempts>.<sequence>.<of consumer>.<nanoseconds>.…
+        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempts>.<sequence>.<of consumer>.
+        # <nanoseconds>.<pending>
         first = 4 if len(parts) == 9 else 6
         self.attempts = int(parts[first])
         self.sequence = int(parts[first + 1])
         self.at = int(parts[first + 3]) // MICROSECOND_NANOSECONDS
         """When the stream stored it, in microseconds since 1970; the same at each delivery."""
+        self.pending = int(parts[first + 4])
+        """How many more the consumer has to deliver."""
 
     async def ack(self) -> None:
         """Say that it is done, without waiting: an acknowledgement that gets lost means a redelivery."""
+        self.say_ack()
+
+    def say_ack(self) -> None:
+        """Do as ``ack`` does, where nothing may be awaited."""
         self._acknowledgements.say(self._reply, b"+ACK")
 
     async def nak(self, delay_seconds: float = 0.0) -> None:

@@ -43,16 +43,19 @@ class Batch:
     pointed_at: frozenset[Key] = frozenset()
     """What was read because the state of an entity points at it."""
     before: Mapping[Key, Live] = field(default_factory=dict)
-    """What the batch before has changed."""
+    """What the batches before have changed."""
 
     def __post_init__(self) -> None:
         self.outcomes.update(self.memory.outcomes)
 
-    def follow(self, other: Batch) -> None:
-        """Build on what another batch decided that may not be written yet."""
-        self.before = other.changed
-        self.outcomes.update((id, other.outcomes[id]) for id in other.handled)
-        self.lives.update((key, other.changed[key]) for key in self.lives.keys() & other.changed.keys())
+    def follow(self, others: Sequence[Batch]) -> None:
+        """Build on what other batches decided, the oldest first, that may not be written yet."""
+        before: dict[Key, Live] = {}
+        for other in others:
+            before |= other.changed
+            self.outcomes.update((id, other.outcomes[id]) for id in other.handled)
+        self.lives.update((key, before[key]) for key in self.lives.keys() & before.keys())
+        self.before = before
 
     def note(self, step: Step | None) -> None:
         """Remember the outcome of a message, should it come again in this batch."""

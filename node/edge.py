@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from bus.keys import is_sealed
 from messages import subjects
 from messages.envelope import OPERATOR, RETRY, Address, Envelope
+from messages.headers import HeaderLines
+from store.step import Outgoing
 
 BODY_BYTES_MAX = 256 * 1024
 DEPTH_MAX = 32
@@ -34,11 +36,21 @@ class Edge:
         self._node = node
         self._secret = secret
 
+    def order(self, row: Outgoing, at: int) -> Envelope:
+        """Make the envelope of a command that this node itself has ordered, as if the bus brought it."""
+        headers = HeaderLines(row.headers)
+        return self._envelope(row.subject, headers, row.body, (lambda: row.message, at, 1), is_own=True)
+
     def envelope(self, subject: str, headers: Mapping[str, str], body: bytes, arrival: Arrival) -> Envelope:
         """Make the envelope of a command.
 
         ``arrival`` makes the id it gets when it brings none, and says when and how often it came.
         """
+        return self._envelope(subject, headers, body, arrival)
+
+    def _envelope(
+        self, subject: str, headers: Mapping[str, str], body: bytes, arrival: Arrival, *, is_own: bool = False
+    ) -> Envelope:
         make_id, at, attempt = arrival
         id = headers.get(subjects.MESSAGE_ID) or headers.get(subjects.CE_ID) or make_id()
         to, verb, fault = _destination(subject)
@@ -46,7 +58,7 @@ class Edge:
         fault = fault or wrong or _oversize(body) or _bad_id(id) or _long_header(headers)
         kept = {} if fault else headers
         sender = headers.get(subjects.SENDER, OPERATOR)
-        if sender != OPERATOR and not is_sealed(self._secret, id, subject, headers, body):
+        if sender != OPERATOR and not is_own and not is_sealed(self._secret, id, subject, headers, body):
             fault = fault or ("bad_seal", f"{subjects.SENDER} is written by the node alone; leave it out")
             sender = OPERATOR
         return Envelope(

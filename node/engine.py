@@ -31,6 +31,20 @@ class Draft(NamedTuple):
 
     batch: Batch
     results: list[Result]
+    rounds: Sequence[Draft] = ()
+    """The orders that were handled along with it, and those that these gave."""
+    left: frozenset[Key] = frozenset()
+    """For whom it gave orders that were not handled along with it."""
+
+    @property
+    def batches(self) -> list[Batch]:
+        """Its own batch and those of the orders."""
+        return [self.batch, *(one.batch for one in self.rounds)]
+
+    @property
+    def all_results(self) -> list[Result]:
+        """Its own results, then those of the orders."""
+        return [*self.results, *chain.from_iterable(one.results for one in self.rounds)]
 
 
 class Engine:
@@ -83,32 +97,33 @@ class Engine:
             batch.memory = msgspec.structs.replace(memory, by_id={**memory.by_id, **more.by_id})
         return batch
 
-    def decide(self, batch: Batch, after: Draft | None = None) -> Draft:
-        """Decide on a batch; ``after`` is the one before it, which may still be on its way to the disk."""
-        if after is not None:
-            batch.follow(after.batch)
+    def decide(self, batch: Batch, *after: Draft | None) -> Draft:
+        """Decide on a batch; ``after`` are those before it, the latest first, perhaps not written yet."""
+        batch.follow([one for draft in reversed(after) if draft is not None for one in draft.batches])
         results = self._handler.run(batch)
         self._handler.notice_peers(batch)
         return Draft(batch, results)
 
     async def commit(self, draft: Draft, sent: Sequence[tuple[int, int]] = ()) -> list[Result] | None:
-        """Write a decided batch and return its results; None when it must be redone, as nothing of it was."""
-        steps = [result.step for result in draft.results if result.step is not None]
+        """Write a decided batch and return all results; None when it must be redone, as nothing of it was."""
+        results = draft.all_results
+        steps = [result.step for result in results if result.step is not None]
         try:
             if steps or sent:
                 await self._store.write(steps, sent)
         except sqlite3.OperationalError:
             raise  # the disk is full or gone: no message is to blame
         except Exception:
-            for key in draft.batch.lives:
+            for key in chain.from_iterable(batch.lives for batch in draft.batches):
                 self._cache.drop(key)
             await self._store.write((), sent)
             return None
-        self._keep(draft.batch)
-        return draft.results
+        for batch in draft.batches:
+            self._keep(batch)
+        return results
 
     async def redo(self, draft: Draft) -> list[Result]:
-        """Handle the messages of a batch that could not be written one by one: one of them is to blame."""
+        """Handle the messages of a batch that could not be written one by one, and no orders with them."""
         return [await self._alone(job.envelope) for job in draft.batch.jobs]
 
     async def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:

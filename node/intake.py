@@ -13,6 +13,7 @@ from messages.envelope import Envelope, Outcome
 from node.batch import Batch
 from node.engine import Draft, Engine
 from node.handle import Result
+from node.handover import Handover
 
 BATCH = 1024
 WAITING_MAX = 100_000
@@ -49,8 +50,11 @@ class Intake:
         engine: Engine,
         relay: Callable[[Sequence[Result]], None],
         reach: Callable[[str], None] = lambda _point: None,
+        handover: Handover | None = None,
     ) -> None:
+        """Without a ``handover`` all orders are left to the bus."""
         self._engine = engine
+        self._handover = handover
         self._relay = relay
         self._reach = reach
         self._waiting: deque[Item] = deque()
@@ -121,16 +125,20 @@ class Intake:
             writing = group.create_task(self._write(taken)) if taken or self._sent else None
             draft = None
             if reading is not None:
-                draft = self._engine.decide(await reading, taken.draft if taken else None)
+                draft = await self._decide(await reading, taken.draft if taken else None)
         if draft is None:
             return None
         if writing is not None and not writing.result():
             # what it was decided on did not come to be
-            draft = self._engine.decide(await self._prepare(items))
+            draft = await self._decide(await self._prepare(items))
         return Taken(items, draft)
 
     async def _prepare(self, items: Sequence[Item]) -> Batch:
         return await self._engine.prepare([item.envelope for item in items])
+
+    async def _decide(self, batch: Batch, after: Draft | None = None) -> Draft:
+        draft = self._engine.decide(batch, after)
+        return draft if self._handover is None else await self._handover.follow(draft, after)
 
     async def _write(self, taken: Taken | None) -> bool:
         """Write a batch and finish its messages; False when that took more than the draft of it."""
@@ -143,12 +151,14 @@ class Intake:
         if results is None:
             results = await self._engine.redo(taken.draft)
         self._reach("after_commit")
+        if self._handover is not None:
+            self._handover.committed(results, taken.draft if is_clean else None)
         self._relay(results)
         self._reach("before_ack")
-        for item, result in zip(taken.items, results, strict=True):
+        for item, result in zip(taken.items, results[: len(taken.items)], strict=True):
             await item.finish(result)
         self._reach("after_ack")
-        self.handled += len(taken.items)
+        self.handled += len(results)
         return is_clean
 
 

@@ -27,6 +27,7 @@ from node.edge import Edge
 from node.engine import Engine
 from node.events import EMITTED, Events, Hear
 from node.handle import ATTEMPTS, Result
+from node.handover import Handover
 from node.intake import Intake
 from node.links import Links
 from node.operate import Operations
@@ -87,6 +88,7 @@ class Parts:
     chores: Chores
     questions: Questions
     edge: Edge
+    handover: Handover
     own: Own | None = None
     """The worker within the node; None: other processes do its work."""
     events: Events
@@ -153,7 +155,7 @@ class Node:
 
     async def heal(self) -> None:
         """Send again what a broker that was emptied, or is shorter than it was, has lost."""
-        parts = self._parts
+        parts, newest = self._parts, 0
         parts.relay.look_again()  # what is under way is not noted any more
         await parts.intake.write_notes()
         for lane in LANES:
@@ -161,13 +163,14 @@ class Node:
             if state is None:
                 continue
             if lane == COMMANDS:
-                self._epoch = state.created
+                self._epoch, newest = state.created, state.last
             known = await parts.store.meta(f"stream.{lane}")
             last = state.last if known in (None, state.created) else 0
             lost = await parts.store.lost(lane, last)
             await parts.store.note(f"stream.{lane}", state.created)
             if lost:
                 _LOG.warning("the broker lost %d messages of %s; they are sent again", lost, lane)
+        await parts.handover.resume(parts.store, (actor.kind for actor in parts.actors), newest)
         parts.relay.look_again()
         parts.relay.go_on()
 
@@ -238,12 +241,17 @@ class Node:
             self._consumers.append(consumer)
 
     def _command(self, delivery: Delivery) -> None:
+        handover, place = self._parts.handover, (delivery.sequence, delivery.pending)
+        if handover.is_done(delivery.headers.get(subjects.MESSAGE_ID, "")):
+            delivery.say_ack()
+            return
         make_id = partial(derive, self._epoch, delivery.sequence)
         arrival = (make_id, delivery.at, delivery.attempts)
         envelope = self._parts.edge.envelope(delivery.subject, delivery.headers, delivery.body, arrival)
 
         async def finish(result: Result) -> None:
             if result.outcome:
+                handover.heard(envelope.to, envelope.id, *place)
                 await delivery.ack()
             else:
                 await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, ATTEMPTS))

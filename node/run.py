@@ -22,6 +22,7 @@ from node.edge import Edge
 from node.engine import Engine
 from node.events import Events
 from node.fault import planted
+from node.handover import Handover
 from node.home import Home, open_home
 from node.intake import Intake
 from node.keyring import Keyring
@@ -125,7 +126,9 @@ def _assemble(
     store, bus, server = outside
     url = server.url if server else settings.nats
     engine = Engine(home.node, ACTORS, store)
-    intake = Intake(engine, lambda rows: node.relay(rows), reach)  # noqa: PLW0108  # the node is made below
+    edge = Edge(home.node, home.seal_secret())
+    handover = Handover(engine, edge.order, clock)
+    intake = Intake(engine, lambda rows: node.relay(rows), reach, handover)  # noqa: PLW0108  # the node is made below
     questions = Questions(intake, clock)
     dress = dress_sealed(home.seal_secret())
 
@@ -172,7 +175,8 @@ def _assemble(
         ),
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
-        edge=Edge(home.node, home.seal_secret()),
+        edge=edge,
+        handover=handover,
         own=_own(home, settings, (bus, voice), reach) if settings.has_worker else None,
         events=events,
         hearers=[events.hear],

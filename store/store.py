@@ -93,6 +93,14 @@ class Store:
         )
         return await self.run(lambda db: [_outgoing(row) for row in db.execute(sql, (lane, after, limit))])
 
+    async def unheard(self, lane: str, limit: int) -> list[tuple[str, str]]:
+        """Return the subjects and ids of messages of a lane that are neither known to be sent nor handled."""
+        sql = (
+            "SELECT subject, message FROM outbox WHERE sent IS NULL AND lane = ?"
+            " AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.id = outbox.message) LIMIT ?"
+        )
+        return await self.run(lambda db: list(db.execute(sql, (lane, limit))))
+
     async def lost(self, lane: str, last: int) -> int:
         """Take all that the broker lost behind its last sequence for unsent; return how many.
 

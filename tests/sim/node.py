@@ -20,6 +20,7 @@ from node.chores import QUEUES, Chores
 from node.edge import Edge
 from node.engine import Engine
 from node.handle import Result
+from node.handover import Handover
 from node.intake import outcome_of
 from node.relay import Relay, dress_sealed, dress_signed
 from node.trail import CMD, EVT, TASK, out_lane
@@ -78,7 +79,9 @@ class Node:
         self.engine = Engine(self.name, actors, self.store)
         found, _ = await listing(self.store, Filter(kind="peer"))
         self.engine.peers = frozenset(one.id for one in found if one.row.status in ("partner", "paused"))
-        self.intake = DirectIntake(self.engine, self._relay, self.reach)
+        self.handover = Handover(self.engine, self._edge.order, lambda: self.outside.now)
+        self.intake = DirectIntake(self.engine, self._relay, self.reach, self.handover)
+        await self.handover.resume(self.store, [one.kind for one in actors], len(self.streams[CMD].messages))
         answers = Answers(self.engine, self.store, actors)
         parts: Any = (self.engine, self.store, self.intake, answers, NoLinks())
         self.chores = Chores(self.name, parts, actors, lambda: self.outside.now)
@@ -110,7 +113,10 @@ class Node:
         """Take some commands from the broker and handle them as one batch, or a few."""
         chosen = self._choose(self.commands)
         for message in chosen:
-            self.intake.put(self._envelope(message), self._finish(self.commands, message))
+            if self.handover.is_done(message.id):
+                self._ack(self.commands, message)
+            else:
+                self.intake.put(self._envelope(message), self._finish(self.commands, message))
         if chosen:
             await self.intake.work()
         self._say("handle", [f"{one.sequence}" for one in chosen])
@@ -241,6 +247,9 @@ class Node:
                 consumer.nak(message.sequence, now + PAUSED_MICROS)
             else:
                 self.acknowledged[result.envelope.id] = result.outcome
+                if consumer is self.commands:
+                    pending = len(consumer.waiting(now))
+                    self.handover.heard(result.envelope.to, result.envelope.id, message.sequence, pending)
                 self._ack(consumer, message)
 
         return finish
