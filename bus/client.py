@@ -217,11 +217,15 @@ class Bus:
         """Return when the connection has ended for good: closed by us, or thrown out by the server."""
         await self._closed.wait()
 
-    async def drain(self) -> None:
-        """Stop to read, let the services finish, send what is left, and close."""
+    async def drain(self, settle_seconds: float = 0.0) -> None:
+        """Stop to read, let the services finish, send what is left, and close.
+
+        What was delivered has so long to be acknowledged; else it comes again, but not at once.
+        """
         for consumer in self._consumers:
             await consumer.stop()
         for consumer in self._consumers:
+            await consumer.acknowledgements.wait_settled(settle_seconds)
             await consumer.acknowledgements.flush()
         if self._client.is_connected:
             for service in self._services:

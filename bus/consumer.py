@@ -63,12 +63,12 @@ class Delivery:
 
     def say_ack(self) -> None:
         """Do as ``ack`` does, where nothing may be awaited."""
-        self._acknowledgements.say(self._reply, b"+ACK")
+        self._acknowledgements.settle(self._reply, b"+ACK")
 
     async def nak(self, delay_seconds: float = 0.0) -> None:
         """Ask for it again, not before the delay has passed."""
         delay = msgspec.json.encode({"delay": int(delay_seconds * NANOSECONDS)})
-        self._acknowledgements.say(self._reply, b"-NAK " + delay if delay_seconds > 0 else b"-NAK")
+        self._acknowledgements.settle(self._reply, b"-NAK " + delay if delay_seconds > 0 else b"-NAK")
 
     async def working(self) -> None:
         """Say that it is still worked on: its time to be acknowledged begins anew."""
@@ -185,6 +185,7 @@ class Consumer:
             return
         self._outstanding -= 1
         self._in_hand += self._is_handed
+        self.acknowledgements.take()
         self._on_delivery(Delivery(self.acknowledgements, message))
         if self._outstanding <= self._buffer // 2:
             await self._top_up()

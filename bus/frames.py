@@ -6,6 +6,7 @@ work of publishing. What is sent is the same (https://docs.nats.io/reference/ref
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
@@ -53,6 +54,27 @@ class Acknowledgements:
         self._client = client
         self._start = start
         self._frames: list[bytes] = []
+        self._in_hand = 0
+        self._is_settled = asyncio.Event()
+        self._is_settled.set()
+
+    def take(self) -> None:
+        """Know that there is a delivery more."""
+        self._in_hand += 1
+        self._is_settled.clear()
+
+    def settle(self, reply: str, what: bytes) -> None:
+        """Say the last word of a delivery."""
+        self.say(reply, what)
+        self._in_hand -= 1
+        if self._in_hand <= 0:
+            self._is_settled.set()
+
+    async def wait_settled(self, seconds: float) -> None:
+        """Return when the last word of each delivery was said, or when the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_settled.wait()
 
     def say(self, reply: str, what: bytes) -> None:
         """Say something of a delivery soon; lost with the connection, it means a redelivery."""

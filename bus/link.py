@@ -16,6 +16,8 @@ BUFFER = 256
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS_FIRST = 0.5
 RETRY_SECONDS_MAX = 5.0
+SETTLE_SECONDS = 3.0
+"""How long a link that ends waits for what it has delivered: unacknowledged it would come after 30 s."""
 
 
 class Link:
@@ -52,9 +54,9 @@ class Link:
         self._crew.start(self._run())
 
     async def stop(self) -> None:
-        """End the link; all that was sent to us is delivered before this returns."""
+        """End the link; all that was sent to us is delivered, and acknowledged or refused, before that."""
         if self._bus is not None:
-            await self._bus.drain()
+            await self._bus.drain(SETTLE_SECONDS)
         await self._crew.close()
 
     async def __aenter__(self) -> Link:

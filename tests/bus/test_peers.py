@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,6 +89,27 @@ async def test_a_link_reads_what_is_said(nats_server: Embedded, pair: Pair, out:
 
     assert [delivery.sequence for delivery in deliveries] == [1, 2, 3, 4, 5]
     assert errors.heard == []
+
+
+async def test_what_is_in_hand_when_a_link_ends_is_refused_in_time_to_come_again(
+    nats_server: Embedded, pair: Pair, out: Bus
+) -> None:
+    ear, later = Ear[Delivery](), Ear[Delivery]()
+    seed = pair.theirs.seed_path
+    link = Link(nats_server.url, name=PEER, seed_path=seed, on_delivery=ear)
+    await link.start()
+    await out.publish([said(1)])
+    (delivery,) = await ear.count(1)
+
+    stopping = asyncio.create_task(link.stop())
+    await asyncio.wait([stopping], timeout=1.0)
+    await delivery.nak()
+    await stopping
+
+    async with Link(nats_server.url, name=PEER, seed_path=seed, on_delivery=later):
+        (again,) = await later.count(1)  # were the refusal lost, it would come after 30 s
+        await again.ack()
+    assert (again.sequence, again.attempts) == (1, 2)
 
 
 async def test_a_link_waits_for_a_peer_that_is_away(nats_server: Embedded, pair: Pair, out: Bus) -> None:
