@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from actors import flags, ruled
 from messages import command as commands
 from messages import executable as executables
 from messages import job as jobs
@@ -14,13 +15,14 @@ def argv(executable: executables.Description, command: commands.Content, job: jo
     return items(executable, command.flags, values(job))
 
 
-def items(executable: executables.Description, flags: Sequence[str], values: Mapping[str, str]) -> list[str]:
-    """Return the same of flags and values that are no entities here: those of a peer's job."""
+def items(executable: executables.Description, asked: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Return the same of flags and values that are no entities here: those of a peer's job.
+
+    The flags stand in the order given; where the executable has rules on the order, these win.
+    """
     told = [executable.path]
-    for flag in flags:
-        told.append(flag)
-        if flag in values:
-            told.append(values[flag])
+    for flag in flags.execution_order(ruled.schema(executable), asked, as_given=True):
+        told += [flag, values[flag]] if flag in values else [flag]
     return told
 
 

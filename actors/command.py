@@ -7,9 +7,12 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import using
+from actors import ruled, using, valid
 from actors.actor import Actor, ById, ByName, Need, Rejected, Summary, Turn, Users
+from actors.fault import Fault, reject
 from actors.fields import take
+from messages import executable as executables
+from messages import job
 from messages.command import Command, Content, Delete, Deleted, Event, Save, Saved
 
 USED_BY = ("job",)
@@ -50,10 +53,30 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     other = turn.known.get(ByName("command", content.name))
     if other is not None and other.id != turn.me.id:
         raise Rejected("already_exists", f"the command {other.id} has this name; choose another", at="/name")
-    if turn.known.get(ById("executable", content.executable)) is None:
+    made_of = turn.known.get(ById("executable", content.executable))
+    if made_of is None:
         detail = f"there is no executable {content.executable}; save it first"
         raise Rejected("unknown_executable", detail, at="/executable")
-    return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
+    if content == state.content:
+        return []
+    executable = using.content(made_of, executables.Description)
+    reject(valid.of_command(content, ruled.schema(executable)))
+    using.check_harmless(_spoilt(state, content, executable, turn))
+    return [take(Saved, content, generation=state.generation + 1)]
+
+
+def _spoilt(
+    state: State, content: Content, executable: executables.Description, turn: Turn
+) -> list[tuple[str, str, Fault]]:
+    """Return the jobs that would not be valid with it, and why."""
+    found = []
+    has_turned = state.content is not None and state.content.executable != content.executable
+    for user in using.known(turn, "job"):
+        faults = valid.of_job(using.content(user, job.Content), content, executable)
+        if has_turned:
+            faults.append(Fault("executable_changed", "/executable", "it is made for the other executable"))
+        found += [("job", user.id, fault) for fault in faults]
+    return found
 
 
 def evolve(state: State, event: Event) -> State:

@@ -9,9 +9,11 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import using
+from actors import ruled, using, valid
 from actors.actor import Actor, Need, Rejected, Summary, Turn, Users
+from actors.fault import Fault, reject
 from actors.fields import take
+from messages import command, job
 from messages.executable import Command, Delete, Deleted, Description, Event, Save, Saved
 
 ID_CHARACTERS = 64
@@ -35,16 +37,16 @@ def slug(tag: str) -> str:
     return f"{plain[: ID_CHARACTERS - DIGEST_CHARACTERS - 1]}-{digest}".strip("-")
 
 
-def needs(command: Command, turn: Turn) -> Sequence[Need | Users]:
+def needs(_said: Command, turn: Turn) -> Sequence[Need | Users]:
     """Know the commands and jobs that are made of it."""
     return using.users(turn, USED_BY)
 
 
-def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+def decide(state: State, said: Command, turn: Turn) -> Sequence[Event]:
     """Write and delete it."""
-    match command:
+    match said:
         case Save():
-            return _save(state, command, turn)
+            return _save(state, said, turn)
         case Delete():
             if state.generation == 0:
                 raise Rejected("not_found", f"there is no executable {turn.me.id}")
@@ -52,11 +54,11 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
                 return []
             using.check_unused(turn, USED_BY)
             return [Deleted(generation=state.generation + 1)]
-    assert_never(command)
+    assert_never(said)
 
 
-def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
-    described = take(Description, command)
+def _save(state: State, said: Save, turn: Turn) -> Sequence[Event]:
+    described = take(Description, said)
     if turn.me.id != slug(described.tag):
         detail = f"the executable {described.tag!r} has the id {slug(described.tag)}; save it under that"
         raise Rejected("wrong_id", detail, at="/name", extra={"id": slug(described.tag)})
@@ -64,7 +66,25 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     if saved is not None and saved.tag != described.tag:
         detail = f"{saved.tag!r} has this id already; spell the name or the version otherwise"
         raise Rejected("already_exists", detail, at="/name")
-    return [] if described == saved else [take(Saved, described, generation=state.generation + 1)]
+    if described == saved:
+        return []
+    reject(valid.of_executable(described))
+    using.check_harmless(_spoilt(described, turn))
+    return [take(Saved, described, generation=state.generation + 1)]
+
+
+def _spoilt(described: Description, turn: Turn) -> list[tuple[str, str, Fault]]:
+    """Return the commands and jobs that would not be valid with it, and why."""
+    rules = ruled.schema(described)
+    commands = {one.id: using.content(one, command.Content) for one in using.known(turn, "command")}
+    spoilt = [
+        ("command", id, fault) for id, one in commands.items() for fault in valid.of_command(one, rules)
+    ]
+    for user in using.known(turn, "job"):
+        made = using.content(user, job.Content)
+        faults = valid.of_job(made, commands[made.command], described)
+        spoilt += [("job", user.id, fault) for fault in faults]
+    return spoilt
 
 
 def evolve(state: State, event: Event) -> State:

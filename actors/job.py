@@ -7,8 +7,9 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import argv, using
+from actors import argv, using, valid
 from actors.actor import Actor, ById, ByName, Known, Need, Rejected, Summary, Turn, Users
+from actors.fault import reject
 from actors.fields import take
 from messages import command as commands
 from messages import executable as executables
@@ -74,10 +75,12 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
         raise Rejected(
             "unknown_command", f"there is no command {content.command}; save it first", at="/command"
         )
-    executable = str(made_of.summary.fields["executable"])
-    if (content, executable) == (state.content, state.executable):
+    used = using.content(made_of, commands.Content)
+    if (content, used.executable) == (state.content, state.executable):
         return []
-    return [take(Saved, content, executable=executable, generation=state.generation + 1)]
+    run = using.content(_known(turn, ById("executable", used.executable)), executables.Description)
+    reject(valid.of_job(content, used, run))
+    return [take(Saved, content, executable=used.executable, generation=state.generation + 1)]
 
 
 def pin(state: State, turn: Turn) -> Pinned:
@@ -89,8 +92,8 @@ def pin(state: State, turn: Turn) -> Pinned:
         raise Rejected("not_found", f"there is no job {turn.me.id}")
     used = _known(turn, ById("command", state.content.command))
     run = _known(turn, ById("executable", state.executable))
-    command = msgspec.convert(_fields(used), commands.Content)
-    executable = msgspec.convert(_fields(run), executables.Description)
+    command = using.content(used, commands.Content)
+    executable = using.content(run, executables.Description)
     return take(
         Pinned,
         state.content,
@@ -104,10 +107,6 @@ def pin(state: State, turn: Turn) -> Pinned:
         sha256=executable.sha256,
         requires_root=requires_root(executable, command),
     )
-
-
-def _fields(known: Known) -> dict[str, Any]:
-    return {name: value for name, value in known.summary.fields.items() if name != "generation"}
 
 
 def _known(turn: Turn, need: ById) -> Known:

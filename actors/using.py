@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from actors.actor import USERS_MAX, Known, Rejected, Turn, Users
+from actors.fault import Fault
+
+Part = TypeVar("Part", bound=msgspec.Struct)
 
 TOLD_MAX = 100
 """How many users a refusal names."""
@@ -32,3 +38,19 @@ def check_unused(turn: Turn, kinds: Iterable[str]) -> None:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         detail = f"it is used by {named}{more}; delete or change them first"
         raise Rejected("in_use", detail, extra={"users": found[:TOLD_MAX]})
+
+
+def content(of: Known, type_: type[Part]) -> Part:
+    """Return what was saved of an entity, as its summary tells it."""
+    fields = of.summary.fields
+    return msgspec.convert({name: fields[name] for name in type_.__struct_fields__ if name in fields}, type_)
+
+
+def check_harmless(wrong: Sequence[tuple[str, str, Fault]]) -> None:
+    """Raise Rejected, naming them, when a change would make users invalid: kind, id and fault of each."""
+    if wrong:
+        kind, id, fault = wrong[0]
+        more = f" (and {len(wrong) - 1} more faults)" if len(wrong) > 1 else ""
+        detail = f"the {kind} {id} would not be valid: {fault.detail}{more}; change or delete that first"
+        told = [{"kind": kind, "id": id, **fault._asdict()} for kind, id, fault in wrong[:TOLD_MAX]]
+        raise Rejected("in_use", detail, extra={"users": told})

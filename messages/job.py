@@ -15,7 +15,8 @@ TIMEOUT_SECONDS = 3_600
 TIMEOUT_SECONDS_MAX = 7 * 24 * 3_600
 VALUE_CHARACTERS_MAX = 10_000
 
-Value = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)] | bool | int | float
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Value = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)] | bool | Whole | float
 """A text, or what JSON has for it: 2048 is "2048", true is "true"."""
 
 Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$(?!\n)")]

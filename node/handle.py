@@ -255,5 +255,6 @@ class Handler:
 
 
 def _pointer(path: str) -> str:
-    """Turn msgspec's ``$.graph.items[...]`` into a JSON pointer."""
-    return path.removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
+    """Turn msgspec's ``$.graph.items[...]`` into a JSON pointer, as far as it says where."""
+    path = path.removeprefix("key` in `").removeprefix("$").replace("[...]", "")
+    return path.replace("[", ".").replace("]", "").replace(".", "/")
