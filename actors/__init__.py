@@ -7,6 +7,7 @@ from actors import (
     command,
     copy,
     du_root,
+    environment,
     executable,
     execution,
     freeze_repo,
@@ -51,4 +52,5 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     executable.ACTOR,
     command.ACTOR,
     job.ACTOR,
+    environment.ACTOR,
 )

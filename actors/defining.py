@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import graph, schedule, sharing, starting, triggers, versions
+from actors import environment, graph, schedule, sharing, starting, triggers, versions
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
 from actors.sharing import Shares
 from actors.versions import Version
 from messages.copies import copy_id
+from messages.environment import MAIN
 from messages.workflow import Definition, Graph, Save
 from messages.workflow_events import Saved
 
@@ -46,7 +47,8 @@ def needs(save: Save, turn: Turn) -> Sequence[Need]:
     names = [ByName("workspace", name) for name in (workspace_name(save.name), _misspelt(save.name))]
     resources = [_entry(resource, turn.node) for resource in _named(save.graph)]
     workspace = ById("workspace", default_workspace(turn.me.id))
-    return [ByName("workflow", save.name), *names, workspace, *resources, *triggers.needs(save)]
+    there = [] if save.environment == MAIN else [ById("environment", save.environment)]
+    return [ByName("workflow", save.name), *names, workspace, *resources, *triggers.needs(save), *there]
 
 
 def workspace_name(workflow: str) -> str:
@@ -86,10 +88,21 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     definition, note = _in_time(state, asked, turn)
     if definition == state.definition:
         return None
+    _check_environment(state.definition, definition.environment, turn)
     versions.check(definition.definition)
     triggers.check(definition, turn)
     check_name(save.name, turn.me.id, turn)
     return resaved(state, definition, turn, note)
+
+
+def _check_environment(before: Definition | None, name: str, turn: Turn) -> None:
+    """Raise Rejected when there is no such environment, or the workflow is in another one."""
+    if before is not None and before.environment != name:
+        detail = f"it is in {before.environment}; to have it in {name}, too: covey workflow promote"
+        raise Rejected("environment_changed", detail, at="/environment")
+    if not environment.is_there(name, turn):
+        detail = f"there is no environment {name}: covey environment create {name}"
+        raise Rejected("no_environment", detail, at="/environment")
 
 
 def resaved(state: State, definition: Definition, turn: Turn, note: str = "") -> Saved:

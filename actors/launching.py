@@ -48,6 +48,7 @@ def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
         trigger=command.trigger,
         execution=command.execution,
         parent=command.parent,
+        environment=state.definition.environment,
     )
     return [Order(Address("run", _id(command, turn)), begin)]
 

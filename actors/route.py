@@ -24,6 +24,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     trigger: HttpTrigger | None = None
     is_active: bool = False
+    environment: str = "main"
 
 
 def decide(state: State, command: Command, _turn: Turn) -> Sequence[Event]:

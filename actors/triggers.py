@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.actor import ById, Order, Rejected, Turn
 from messages.envelope import Address, derive
+from messages.environment import MAIN
 from messages.route import Claim, Release
 from messages.triggers import AnyTrigger, EventTrigger, HttpTrigger
 from messages.workflow import Definition
@@ -62,9 +64,18 @@ def route_id(trigger: HttpTrigger) -> str:
 
 
 def http(definition: Definition | None) -> list[HttpTrigger]:
-    """Return the triggers that have routes."""
-    found = definition.triggers if definition is not None else ()
-    return [one for one in found if isinstance(one, HttpTrigger)]
+    """Return the triggers that have routes, as they are served."""
+    if definition is None:
+        return []
+    found = [one for one in definition.triggers if isinstance(one, HttpTrigger)]
+    return [served(one, definition.environment) for one in found]
+
+
+def served(trigger: HttpTrigger, environment: str) -> HttpTrigger:
+    """Return a trigger with the path that requests have: below ``/<environment>``, unless it is main."""
+    if environment == MAIN:
+        return trigger
+    return replace(trigger, path=f"/{environment}{trigger.path.removesuffix('/')}")
 
 
 def needs(definition: Definition) -> list[ById]:
@@ -112,11 +123,11 @@ def _check_routes(definition: Definition, turn: Turn) -> None:
     for number, trigger in enumerate(definition.triggers):
         if not isinstance(trigger, HttpTrigger):
             continue
-        at, mine = f"/triggers/{number}/path", shape(trigger)
+        at, mine = f"/triggers/{number}/path", shape(served(trigger, definition.environment))
         if mine in seen:
             raise Rejected("route_taken", f"the trigger {seen[mine]} has {mine} too", at=at)
         seen[mine] = trigger.id
-        holder = turn.known.get(ById("route", route_id(trigger)))
+        holder = turn.known.get(ById("route", derive(mine, "route")))
         is_taken = holder is not None and holder.summary.status == "active"
         if is_taken and holder and holder.summary.parent != turn.me.id and definition.active:
             detail = f"the workflow {holder.summary.parent} has {mine}; take another path, or deactivate it"
@@ -130,11 +141,19 @@ def left(before: Definition | None, after: Definition) -> tuple[str, ...]:
 
 def claims(definition: Definition | None, generation: int, turn: Turn) -> list[Order]:
     """Have the routes serve what is saved now."""
-    is_active = definition is not None and definition.active
+    if definition is None:
+        return []
+    environment, is_active = definition.environment, definition.active
     return [
         Order(
             Address("route", route_id(one)),
-            Claim(workflow=turn.me.id, generation=generation, trigger=one, is_active=is_active),
+            Claim(
+                workflow=turn.me.id,
+                generation=generation,
+                trigger=one,
+                is_active=is_active,
+                environment=environment,
+            ),
         )
         for one in http(definition)
     ]

@@ -32,6 +32,12 @@ NOT_SHOWN = frozenset({"workflow_index"})
 ELSEWHERE = frozenset(
     {
         ("resource", "thaw"),
+        *(("environment", name) for name in ("create", "set_policy", "delete", "contents")),
+        *(
+            ("environment", f"{verb}_{what}")
+            for verb in ("set", "remove")
+            for what in ("variable", "secret", "connection")
+        ),
         *(("workflow", name) for name in ("launch", "versions", "version", "diff", "roll_back")),
         *(("run", name) for name in ("list", "wait", "pause", "resume", "cancel", "terminate", "retry")),
     }

@@ -13,7 +13,7 @@ from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
 VERBS = ("up", "demo", "apply", "explain", "watch", "trace", "doctor", "context", "schema", "dlq")
 """What stands before the kinds in the help; each is a module."""
-BEHIND = ("workflows", "worker", "secret", "test")
+BEHIND = ("workflows", "worker", "secret", "variable", "connection", "test")
 """What stands behind them."""
 EPILOG = (
     "Every option can come from the environment: COVEY_DATA is --data, COVEY_WATCH_COUNT is --count of watch."

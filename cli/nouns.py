@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import ephemeral, kinds, launch, peers, run, thaw, versions
+from cli import environments, ephemeral, kinds, launch, peers, run, thaw, versions
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
@@ -17,6 +17,8 @@ def add(app: typer.Typer, word: str = "") -> bool:
     if "workflow" in groups:
         launch.add(groups["workflow"])
         versions.add(groups["workflow"])
+    if "environment" in groups:
+        environments.add(groups["environment"])
     if "run" in groups:
         run.add(groups["run"])
     return bool(ephemeral.add(app, word) or groups)

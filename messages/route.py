@@ -18,6 +18,8 @@ class Claim(base.Command, tag="route.claim"):
     trigger: HttpTrigger
     is_active: bool
     """Whether the workflow is active; one that is not gives way to one that is."""
+    environment: str = "main"
+    """Whose secret signs its requests."""
 
 
 class Release(base.Command, tag="route.release"):
@@ -34,6 +36,7 @@ class Claimed(base.Event, tag="route.claimed"):
     generation: int
     trigger: HttpTrigger
     is_active: bool
+    environment: str = "main"
 
 
 class Released(base.Event, tag="route.released"):

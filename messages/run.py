@@ -29,6 +29,8 @@ class Begin(base.Command, tag="run.begin"):
     """The run that waits for it, and the task there: ``<run>.<frame>``."""
     execution: str = ""
     """The planned execution that it is the run of."""
+    environment: Token = "main"
+    """Whose variables, secrets and connections it has."""
 
 
 class Evaluated(base.Command, tag="run.evaluated"):
@@ -163,6 +165,8 @@ class Evaluate(base.Command, tag="run.evaluate"):
     ask: int
     pointer: str
     expressions: dict[str, Expression]
+    environment: str = "main"
+    """Whose ``$vars`` and ``$secrets`` they may name."""
 
 
 class Call(base.Command, tag="run.call"):
@@ -184,6 +188,8 @@ class Call(base.Command, tag="run.call"):
     """Whether it must not be made twice: who finds that another has begun it says ``run.lost``."""
     is_awaited: bool = True
     """Whether the run hears the answer; it shows such a call under way until then."""
+    environment: str = "main"
+    """Whose connections it may name, and whose secrets are put in for what stands for them."""
 
 
 class Rewind(base.Command, tag="run.rewind"):

@@ -25,6 +25,7 @@ class Begun(base.Event, tag="run.begun"):
     at: datetime
     run: str = ""
     """Its own id."""
+    environment: str = "main"
 
 
 class Paced(base.Event, tag="run.paced"):

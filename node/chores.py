@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from actors.actor import Actor
+from messages import workflow as workflow_messages
 from messages.base import Command, encode
-from messages.envelope import ACTOR, Address, Envelope, derive
+from messages.envelope import ACTOR, Address, Envelope, Outcome, derive
+from messages.environment import MAIN, Create, Emptied, Empty
 from messages.peer import (
     PAGE,
     Answer,
@@ -34,7 +36,7 @@ from store.queries import Filter, listing
 from store.step import Found
 from store.store import Store
 
-QUEUES = ("links", "digest", "compare", "answer", "history")
+QUEUES = ("links", "digest", "compare", "answer", "history", "environments")
 SHARED_PAGE = 200
 
 Work = Callable[[str, bytes], Awaitable[None]]
@@ -60,7 +62,13 @@ class Chores:
             "compare": self._compare,
             "answer": self._answer,
             "history": self._rewind,
+            "environments": self._empty,
         }
+
+    async def begin(self) -> None:
+        """Make the environment that always exists, the first time."""
+        if not (await self._engine.peek("environment", MAIN)).version:
+            await self._order((MAIN, 0), Address("environment", MAIN), Create())
 
     async def relink_all(self) -> None:
         """Bring all links in line with the states of the peers, and wait for those who are invited."""
@@ -130,6 +138,23 @@ class Chores:
         ask = msgspec.json.decode(body, type=Rewind)
         await self._order((id, 0), Address("run", ask.run), await rewind(self._store, ask))
 
+    async def _empty(self, id: str, body: bytes) -> None:
+        """Delete the workflows of an environment, unless one of them runs: then all of them stay."""
+        name = msgspec.json.decode(body, type=Empty).environment
+        workflows = [one.id async for one in _all(self._store, "workflow", fields={"environment": name})]
+        running = {one: ", ".join(await self._running(one)) for one in workflows}
+        kept = {one: f"{executions} of it runs" for one, executions in running.items() if executions}
+        for place, workflow in enumerate([] if kept else workflows):
+            said = await self._order((id, place), Address("workflow", workflow), workflow_messages.Delete())
+            outcome = msgspec.json.decode(said, type=Outcome)
+            if outcome.status != "done":
+                kept[workflow] = f"{outcome.code}: {outcome.detail}"
+        await self._order((id, len(workflows)), Address("environment", name), Emptied(kept=kept))
+
+    async def _running(self, workflow: str) -> Sequence[str]:
+        running: Sequence[str] = (await self._engine.peek("workflow", workflow)).state.plans.running
+        return running
+
     async def _say(self, cause: tuple[str, int], peer: str, word: Command) -> None:
         """Say a word to the gateway that the peer has for us."""
         send = Send(
@@ -142,7 +167,7 @@ class Chores:
         )
         await self._order(cause, Address("peer", peer), send)
 
-    async def _order(self, cause: tuple[str, int], to: Address, command: Command) -> None:
+    async def _order(self, cause: tuple[str, int], to: Address, command: Command) -> bytes:
         envelope = Envelope(
             id=derive(derive(*cause), "chore"),
             to=to,
@@ -153,18 +178,20 @@ class Chores:
             cause=cause[0],
             correlation=cause[0],
         )
-        await self._intake.call(envelope)
+        return await self._intake.call(envelope)
 
 
 def _place(entry: Entry) -> str:
     return f"{entry.kind}/{entry.id}"
 
 
-async def _all(store: Store, kind: str, owner: str | None = None) -> AsyncIterator[Found]:
+async def _all(
+    store: Store, kind: str, owner: str | None = None, fields: Mapping[str, Any] | None = None
+) -> AsyncIterator[Found]:
     columns = {} if owner is None else {"owner": owner}
     after: tuple[str | int, str] | None = None
     while True:
-        wanted = Filter(kind=kind, columns=columns, limit=SHARED_PAGE, after=after)
+        wanted = Filter(kind=kind, columns=columns, fields=fields or {}, limit=SHARED_PAGE, after=after)
         found, places = await listing(store, wanted)
         for entity in found:
             yield entity

@@ -12,6 +12,7 @@ import msgspec
 from bus.config import write_private
 from bus.keys import Key, load_or_create
 from messages.subjects import is_token
+from node.vault import Vault
 
 SECRET_BYTES = 32
 
@@ -59,6 +60,10 @@ class Home:
         if not path.exists():
             write_private(path, secrets.token_hex(SECRET_BYTES))
         return bytes.fromhex(path.read_text().strip())
+
+    def vault(self) -> Vault:
+        """Return what opens the secrets of environments."""
+        return Vault(self.path)
 
     def announce(self, nats_url: str, operator_seed: Path | None, http_url: str = "") -> None:
         """Tell other programs where the node is."""

@@ -126,7 +126,8 @@ class Listener:
         body = await read_body(request, SEND_SECONDS, BODY_BYTES_MAX)
         trigger = claimed.trigger
         if trigger.secret is not None:
-            check_signature(request, body, (trigger.secret, self._means.keyring), self._means.clock())
+            signing = await self._means.keyring.key(claimed.environment, trigger.secret)
+            check_signature(request, body, signing, self._means.clock())
         try:
             read = triggers.body_of(request.headers.get("Content-Type", ""), body)
         except (ValueError, RecursionError) as error:

@@ -126,6 +126,7 @@ class Node:
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
         await parts.events.load(parts.store, parts.engine)
+        await parts.chores.begin()
         await parts.chores.relink_all()
         await self._consume(group)
         if parts.own is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from actors.actor import Rejected
 from bus.connection import Bus
+from bus.sealing import ALGORITHM, key_name
 from messages.base import encode
 from messages.envelope import OPERATOR, Address, Envelope, derive, rfc3339
 from node.answers import refusal
@@ -17,6 +19,7 @@ from node.explain import Explain, explain
 from node.intake import Intake
 from node.meeting import Meeting
 from node.questions import Questions
+from node.vault import Vault
 from store.queries import cascade, dead_letter, dead_letters, figures, settle_dead_letter
 from store.store import Store
 
@@ -71,12 +74,12 @@ class Operations:
         node: str,
         parts: tuple[Store, Bus, Intake, Meeting, Engine, Questions],
         streams: Any,
-        asides: tuple[Callable[[], int], SyncAlways],
+        asides: tuple[Callable[[], int], SyncAlways, Vault],
     ) -> None:
         self._node = node
         self._store, self._bus, self._intake, self._meeting, self._engine, self._questions = parts
         self._streams = streams
-        self._clock, self._sync_always = asides
+        self._clock, self._sync_always, self._vault = asides
         self.queries: dict[str, tuple[type[Any], Answer]] = {
             "invite": (Invite, self._invite),
             "accept": (Accept, self._accept),
@@ -87,6 +90,7 @@ class Operations:
             "discard": (DeadLetter, self._discard),
             "health": (Nothing, self._health),
             "explain": (Explain, self._explain),
+            "secret_key": (Nothing, self._secret_key),
         }
 
     async def answer(self, query: str, body: bytes) -> bytes:
@@ -160,6 +164,11 @@ class Operations:
         if row is None:
             raise Rejected("not_found", f"no dead letter {asked.position}", at="/position")
         return row
+
+    async def _secret_key(self, _asked: Nothing) -> dict[str, Any]:
+        public = self._vault.public()
+        told = base64.b64encode(public).decode()
+        return {"algorithm": ALGORITHM, "key": key_name(public), "public_key": told}
 
     async def _health(self, _asked: Nothing) -> dict[str, Any]:
         server = self._bus.server_info()

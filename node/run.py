@@ -49,6 +49,7 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
     """Run a node as long as the context is open; it is ready when the context is entered."""
     settings.check()
     home = open_home(settings.data, settings.node)
+    home.vault().create()
     async with AsyncExitStack() as stack:
         reach = planted()
         store = await stack.enter_async_context(open_store(home.database, reach=reach))
@@ -171,7 +172,7 @@ def _assemble(
             home.node,
             (store, bus, intake, meeting, engine, questions),
             streams,
-            (clock, _sync_asker(home, server)),
+            (clock, _sync_asker(home, server), home.vault()),
         ),
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
@@ -206,7 +207,7 @@ async def _listen(home: Home, settings: Settings, parts: Parts) -> Listener | No
         engine=parts.engine,
         intake=parts.intake,
         answers=parts.answers,
-        keyring=Keyring(home.path),
+        keyring=Keyring(parts.engine, home.vault()),
         secret=home.seal_secret(),
         clock=clock,
     )

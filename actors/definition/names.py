@@ -15,6 +15,7 @@ from actors.flow.program import Program, Task
 DIRECTIVES = ("continue", "exit", "end")
 OWN = (
     frozenset({"context", "input", "output", "secrets", "authorization", "task", "workflow", "runtime"})
+    | {"vars"}
     | JQ_OWN
 )
 """What expressions see anyway."""

@@ -133,6 +133,7 @@ def _begin(state: State, command: run.Begin, turn: Turn) -> Sequence[Event]:
         trigger=command.trigger,
         parent=command.parent,
         execution=command.execution,
+        environment=command.environment,
         at=turn.at,
         run=turn.me.id,
     )

@@ -65,6 +65,7 @@ def _begun(state: State, event: Begun | Restarted) -> State:
         trigger=event.trigger,
         parent=event.parent,
         execution=event.execution,
+        environment=event.environment,
         begun_at=event.at,
     )
 
@@ -81,6 +82,7 @@ def _restarted(state: State, event: Restarted) -> State:
         input=state.input,
         context=event.context,
         trigger=state.trigger,
+        environment=state.environment,
         begun_at=state.begun_at,
         frames=frames,
         frames_made=max(frames, default=state.frames_made),

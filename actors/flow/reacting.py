@@ -47,7 +47,12 @@ def _ask(state: State, event: Asked, turn: Turn) -> list[Effect]:
         return []
     asked = expressions(state, frame, turn.at)
     work = run.Evaluate(
-        run=turn.me.id, frame=frame.id, ask=frame.asks, pointer=frame.pointer, expressions=asked
+        run=turn.me.id,
+        frame=frame.id,
+        ask=frame.asks,
+        pointer=frame.pointer,
+        expressions=asked,
+        environment=state.environment,
     )
     return [Task(EXPRESSIONS, work)]
 
@@ -70,6 +75,7 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
         deadline=_deadline(state, frame, event.until),
         once=is_once(state.program[event.pointer].body),
         is_awaited=event.is_awaited,
+        environment=state.environment,
     )
     return [Task(f"call-{event.kind}", work)]
 

@@ -94,6 +94,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = ""
     parent: str = ""
     execution: str = ""
+    environment: str = "main"
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     frames: dict[int, Frame] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,20 +31,22 @@ Make = Callable[[Call], Awaitable[Any]]
 """Makes a call of one kind and returns its output; raises Failed."""
 
 
-async def answer(make: Make, call: Call, seconds: float = SECONDS) -> Answered | Faulted:
-    """Make a call and return what is to be told of it; raises nothing but a cancellation."""
-    secrecy = Secrecy(call.arguments)
+async def answer(
+    make: Make, call: Call, seconds: float = SECONDS, secrets: Sequence[str] = ()
+) -> Answered | Faulted:
+    """Make a call and return what is to be told of it, without secrets; raises nothing but a cancellation."""
+    secrecy = Secrecy(call.arguments, secrets)
     try:
-        output = await _bounded(make, call, seconds)
+        output = secrecy.cleaned(await _bounded(make, call, seconds))
         return Answered(frame=call.frame, call=call.call, output=output)
     except Failed as failed:
-        return _faulted(call, failed, secrecy)
+        return faulted(call, failed, secrecy)
     except Exception as error:  # a call is not made again for a mistake of ours: it may have had its effect
         # Without the words of the error: they may repeat what is secret.
         where = traceback.extract_tb(error.__traceback__)[-1]
         told = (call.kind, call.run, type(error).__name__, where.filename, where.lineno)
         _LOG.error("%s of run %s failed unexpectedly: %s at %s:%s", *told)
-        return _faulted(call, Failed("runtime", f"the call failed: {type(error).__name__}"), secrecy)
+        return faulted(call, Failed("runtime", f"the call failed: {type(error).__name__}"), secrecy)
 
 
 async def _bounded(make: Make, call: Call, seconds: float) -> Any:
@@ -89,7 +91,8 @@ def _is_simple(output: Any) -> bool:
     return False
 
 
-def _faulted(call: Call, failed: Failed, secrecy: Secrecy) -> Faulted:
+def faulted(call: Call, failed: Failed, secrecy: Secrecy) -> Faulted:
+    """Return how a call has failed, without secrets."""
     detail = secrecy.hide(failed.detail)[:DETAIL_CHARACTERS]
     wrong = fault(failed.word, call.pointer, detail, status=failed.status)
     return Faulted(frame=call.frame, call=call.call, problem=wrong.problem)

@@ -13,7 +13,7 @@ import msgspec
 
 from messages.run import Call
 from node.calls import statements
-from node.calls.connections import Connection, Connections, scheme
+from node.calls.connections import address_of, scheme
 from node.calls.egress import Egress
 from node.calls.failed import Failed, misconfigured
 from node.calls.outside import Outside
@@ -64,7 +64,6 @@ class DatabaseCalls:
     def __init__(self, egress: Egress, outside: Outside) -> None:
         self._egress = egress
         self._outside = outside
-        self._connections = Connections(outside.data)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="covey-database")
 
     async def __call__(self, call: Call) -> Any:
@@ -72,7 +71,7 @@ class DatabaseCalls:
         given = call.arguments
         if given.get("action") not in ACTIONS:
             raise misconfigured(f"action is one of {', '.join(ACTIONS)}")
-        database = await self._open(self._connections.find(given.get("connection")))
+        database = await self._open(address_of(given.get("connection")))
         over = threading.Event()
         work = asyncio.get_running_loop().run_in_executor(self._threads, _do, database, given, call.key, over)
         try:
@@ -88,16 +87,16 @@ class DatabaseCalls:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _open(self, connection: Connection) -> Database:
-        match scheme(connection):
+    async def _open(self, url: str) -> Database:
+        match scheme(url):
             case "sqlite":
                 from node.calls.sqlite import Sqlite  # noqa: PLC0415
 
-                return Sqlite(connection, self._outside.data)
+                return Sqlite(url, self._outside.data)
             case "postgresql" | "postgres":
                 from node.calls.postgresql import opened  # noqa: PLC0415
 
-                return await opened(connection, self._egress)
+                return await opened(url, self._egress)
         raise misconfigured(f"a connection of a database begins with {', '.join(SCHEMES)}")
 
 

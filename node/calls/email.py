@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from messages.run import Call
-from node.calls.connections import Connections, scheme
+from node.calls.connections import address_of, scheme
 from node.calls.egress import Egress, Refused
 from node.calls.failed import Failed, misconfigured, refused
-from node.calls.outside import Outside
 
 THREADS = 4
 SECONDS = 20.0
@@ -46,9 +45,8 @@ class Server(NamedTuple):
 class EmailCalls:
     """Makes the calls of the queue ``call-email``."""
 
-    def __init__(self, egress: Egress, outside: Outside) -> None:
+    def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._connections = Connections(outside.data)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="covey-email")
 
     async def __call__(self, call: Call) -> Any:
@@ -77,9 +75,9 @@ class EmailCalls:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _server(self, given: Any) -> Server:
-        connection = self._connections.find(given)
-        name = scheme(connection)
-        parts = urlsplit(connection.url)
+        url = address_of(given)
+        name = scheme(url)
+        parts = urlsplit(url)
         if name not in PORTS or not parts.hostname:
             raise misconfigured(f"a connection of mail begins with {', '.join(PORTS)}, and has a host")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")

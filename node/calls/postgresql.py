@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from node.calls.connections import Connection
 from node.calls.egress import Egress, Refused
 from node.calls.failed import Failed, misconfigured, refused
 from node.calls.statements import REMEMBER, Statement, with_percents
@@ -19,7 +18,7 @@ CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 60
 PORT = 5432
 MAY_SAY = ("host", "port", "dbname", "user", "password", "sslmode", "application_name")
-"""What a definition's own address may say; an operator's may say all that libpq knows."""
+"""What an address may say, of all that libpq knows."""
 MISSING = "PostgreSQL needs psycopg, which is not installed: pip install 'covey[postgresql]'"
 
 
@@ -87,12 +86,10 @@ def _prepare(connection: psycopg.Connection[dict[str, Any]]) -> None:
     connection.autocommit = False
 
 
-async def opened(connection: Connection, egress: Egress) -> Postgresql:
+async def opened(url: str, egress: Egress) -> Postgresql:
     """Return a database whose address was checked; raises Failed."""
-    options = _options(connection)
+    options = _options(url)
     host, port = str(options.get("host", "")), int(options.get("port", PORT))
-    if host.startswith("/") and connection.is_named:
-        return Postgresql(options)
     if not host or "," in host or host.startswith("/"):
         raise misconfigured("the address of the database names one host")
     try:
@@ -107,23 +104,20 @@ async def opened(connection: Connection, egress: Egress) -> Postgresql:
     return Postgresql({**options, "port": port, "hostaddr": places[0].address})
 
 
-def _options(connection: Connection) -> dict[str, Any]:
+def _options(url: str) -> dict[str, Any]:
     try:
         from psycopg import ProgrammingError  # noqa: PLC0415
         from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
     except ImportError:
         raise misconfigured(MISSING) from None
     try:
-        options = {
-            name: value for name, value in conninfo_to_dict(connection.url).items() if value is not None
-        }
+        options = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
         int(options.get("port", PORT))
     except (ProgrammingError, ValueError):
         raise misconfigured("the address of the database cannot be read") from None
-    if not connection.is_named:
-        if wrong := sorted(options.keys() - set(MAY_SAY)):
-            raise misconfigured(f"an address in a definition cannot say {wrong[0]}; connections.json may")
-        options["passfile"] = "/dev/null"  # the operator's passwords are not the definition's
+    if wrong := sorted(options.keys() - set(MAY_SAY)):
+        raise misconfigured(f"an address of a database cannot say {wrong[0]}; it says {', '.join(MAY_SAY)}")
+    options["passfile"] = "/dev/null"  # the passwords of this machine's user are not the run's
     return {"connect_timeout": CONNECT_SECONDS, "gssencmode": "disable", **options, "client_encoding": "utf8"}
 
 

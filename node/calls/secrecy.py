@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+from node.calls.disguises import Disguised
 
 HIDDEN = "***"
 SHORTEST = 3
@@ -29,15 +31,34 @@ def is_telling(name: str) -> bool:
 class Secrecy:
     """Hides what is secret in the arguments of one call wherever it turns up in a text."""
 
-    def __init__(self, arguments: Any) -> None:
+    def __init__(self, arguments: Any, secrets: Sequence[str] = ()) -> None:
+        self._disguised = Disguised(tuple(secrets), HIDDEN) if secrets else None
         forms = {form for secret in _secrets(arguments, False, 0) for form in _forms(secret)}
         self._forms = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
 
     def hide(self, text: str) -> str:
         """Return the text without secrets."""
+        if self._disguised is not None:
+            text = self._disguised.cleaned(text)
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         return _USER.sub(f"{HIDDEN}@", text)
+
+    def cleaned(self, value: Any) -> Any:
+        """Return an output without the secrets that were put in, however they are written."""
+        if self._disguised is None:
+            return value
+        if isinstance(value, Mapping):
+            return {self.cleaned(name): self.cleaned(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.cleaned(one) for one in value]
+        if isinstance(value, str):
+            return self._disguised.cleaned(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return (
+                value if self._disguised.cleaned(repr(value)) == repr(value) else HIDDEN
+            )  # it was all digits
+        return value
 
 
 def _secrets(value: Any, is_secret: bool, depth: int) -> Iterator[str]:

@@ -8,10 +8,9 @@ import msgspec
 
 from messages.run import Call
 from node.calls.client import Client, Request, address
-from node.calls.connections import Connections
+from node.calls.connections import address_of
 from node.calls.failed import Failed, misconfigured
 from node.calls.http import JSON, KEY
-from node.calls.outside import Outside
 
 TEXT_CHARACTERS = 40_000
 BLOCKS_MOST = 50
@@ -23,19 +22,18 @@ REASON_CHARACTERS = 60
 class SlackCalls:
     """Makes the calls of the queue ``call-slack``."""
 
-    def __init__(self, client: Client, outside: Outside) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._connections = Connections(outside.data)
 
     async def __call__(self, call: Call) -> Any:
         """Send a message; raises Failed. The output says that it was taken."""
         given = call.arguments
-        webhook = self._connections.find(given.get("connection") or given.get("webhook"))
+        webhook = address_of(given.get("connection") or given.get("webhook"))
         message = {name: given[name] for name in PARTS if given.get(name) is not None}
         _check(message)
         request = Request(
             method="POST",
-            url=address(webhook.url),
+            url=address(webhook),
             headers={"Content-Type": JSON, KEY: call.key},
             body=msgspec.json.encode(message),
             is_path_secret=True,

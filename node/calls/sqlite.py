@@ -1,4 +1,4 @@
-"""SQLite files as databases of calls: those of the operator by name, others in a directory of the node."""
+"""SQLite files as databases of calls, in a directory of the node."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from node.calls.connections import Connection
 from node.calls.failed import Failed, misconfigured
 from node.calls.statements import REMEMBER, Statement
 
 DIRECTORY = "databases"
-"""Where the files are, in the data directory, that definitions may name."""
+"""Where the files are, in the data directory."""
 BUSY_SECONDS = 10.0
 VALUE_BYTES = 4 << 20
 
@@ -30,8 +29,8 @@ class Sqlite:
 
     copy = "CREATE TABLE IF NOT EXISTS {into} AS SELECT * FROM {table} WHERE 0"
 
-    def __init__(self, connection: Connection, data: Path) -> None:
-        self._path = _path(connection, data)
+    def __init__(self, url: str, data: Path) -> None:
+        self._path = _path(url, data)
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
@@ -98,21 +97,16 @@ def _judge(
     return sqlite3.SQLITE_OK
 
 
-def _path(connection: Connection, data: Path) -> Path:
-    """Return the file: of a definition's own address it is in the directory for them."""
-    parts = urlsplit(connection.url)
+def _path(url: str, data: Path) -> Path:
+    """Return the file, which is in the directory for them."""
+    parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or parts.query or parts.fragment or not path or "\0" in path:
         raise misconfigured("the address of a SQLite file is sqlite:///name.db")
-    if connection.is_named:
-        return data / path
     directory = (data / DIRECTORY).resolve()
     found = (directory / path).resolve()
     if not found.is_relative_to(directory) or found == directory:
-        told = (
-            f"a definition names files in {DIRECTORY}/ of the data directory; others are for connections.json"
-        )
-        raise Failed("authorization", told)
+        raise Failed("authorization", f"a connection names files in {DIRECTORY}/ of the data directory alone")
     return found
 
 

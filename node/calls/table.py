@@ -21,13 +21,13 @@ class Calls:
         self._egress = Egress(outside.allowed)
         self._client = Client(self._egress)
         self._database = DatabaseCalls(self._egress, outside)
-        self._email = EmailCalls(self._egress, outside)
+        self._email = EmailCalls(self._egress)
         self.makes: dict[str, Make] = {
             "http": HttpCalls(self._client),
             "openapi": OpenApiCalls(self._client),
             "database": self._database,
             "email": self._email,
-            "slack": SlackCalls(self._client, outside),
+            "slack": SlackCalls(self._client),
             "shell": ShellCalls(outside),
         }
 

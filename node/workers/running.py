@@ -19,7 +19,11 @@ from messages.base import Command, encode, tag
 from messages.envelope import Address, derive
 from messages.run import Answered, Call, Evaluate, Evaluated, Faulted, Lost
 from node.calls import caller
+from node.calls.failed import Failed
 from node.calls.outside import Outside
+from node.calls.secrecy import Secrecy
+from node.lending import Lending
+from node.vault import Vault
 from node.workers.expressions import Evaluator, work
 from node.workers.voice import Voice
 from node.workers.worker import ATTEMPTS_MAX, Do, Start
@@ -66,6 +70,7 @@ class Running:
         self._node = node
         self._voice = voice
         self._outside = outside
+        self._lending = Lending(voice, Vault(outside.data))
         self._evaluator = Kept()
         self._loading = asyncio.Lock()
         self._calls: Calls | None = None
@@ -101,7 +106,10 @@ class Running:
         if ask is None:
             return
         try:
-            told = await work(await self._evaluator.get(), ask)
+            told = await work(await self._evaluator.get(), await self._lending.expressions(ask))
+        except Failed as failed:
+            wrong = fault(failed.word, ask.pointer, failed.detail)
+            told = Evaluated(frame=ask.frame, ask=ask.ask, problem=wrong.problem)
         except Exception as error:
             if delivery.attempts < ATTEMPTS_MAX:
                 raise
@@ -138,7 +146,11 @@ class Running:
         if call.once and attempt > 1:  # who had it in hand may have made it
             return Lost(frame=call.frame, call=call.call)
         make = (await self._loaded()).makes.get(call.kind, _unknown)
-        return await caller.answer(make, call, SECONDS.get(call.kind, caller.SECONDS))
+        try:
+            call, secrets = await self._lending.call(call)
+        except Failed as failed:
+            return caller.faulted(call, failed, Secrecy(call.arguments))
+        return await caller.answer(make, call, SECONDS.get(call.kind, caller.SECONDS), secrets)
 
     async def _is_wanted(self, call: Call) -> bool:
         """Say whether nobody has told the run what came of the call: a task may come again after that."""

@@ -8,7 +8,6 @@ import email.policy
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from messages.run import Faulted
 from node.calls import caller
 from node.calls.egress import Egress, parse_all
 from node.calls.email import EmailCalls
-from node.calls.outside import Outside
 from tests.calls.served import answered, call, faulted
 
 PASSWORD = "s3cr3t-m41l"
@@ -73,8 +71,8 @@ async def post() -> AsyncIterator[Post]:
 
 
 @pytest.fixture
-def calls(tmp_path: Path) -> EmailCalls:
-    return EmailCalls(Egress(parse_all(["127.0.0.1"])), Outside(data=tmp_path))
+def calls() -> EmailCalls:
+    return EmailCalls(Egress(parse_all(["127.0.0.1"])))
 
 
 async def test_a_message_is_sent_with_its_parts(post: Post, calls: EmailCalls) -> None:
@@ -134,8 +132,8 @@ async def test_no_password_is_told_where_others_may_hear_it(post: Post, calls: E
     assert (word, "no encryption" in detail, post.kept) == ("configuration", True, [])
 
 
-async def test_a_server_is_reached_only_where_calls_may_go(post: Post, tmp_path: Path) -> None:
-    calls = EmailCalls(Egress(), Outside(data=tmp_path))
+async def test_a_server_is_reached_only_where_calls_may_go(post: Post) -> None:
+    calls = EmailCalls(Egress())
 
     word, status, _ = await faulted(calls, "email", {"connection": post.url, **LETTER})
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from node.calls.client import Client
-from node.calls.outside import Outside
 from node.calls.slack import SlackCalls
 from tests.calls.served import Site, answered, faulted
 
@@ -18,8 +16,8 @@ PLACE = "/services/T000/B000/s3cr3tXXX"
 
 
 @pytest.fixture
-def calls(client: Client, tmp_path: Path) -> SlackCalls:
-    return SlackCalls(client, Outside(data=tmp_path))
+def calls(client: Client) -> SlackCalls:
+    return SlackCalls(client)
 
 
 async def test_a_message_is_posted(site: Site, calls: SlackCalls) -> None:
@@ -32,13 +30,10 @@ async def test_a_message_is_posted(site: Site, calls: SlackCalls) -> None:
     assert site.asked[0].headers["Idempotency-Key"] == "key-1"
 
 
-async def test_the_webhook_may_have_a_name(site: Site, calls: SlackCalls, tmp_path: Path) -> None:
+async def test_a_refusal_tells_why(site: Site, calls: SlackCalls) -> None:
     site[PLACE] = web.Response(status=403, text="invalid_token")
-    file = tmp_path / "connections.json"
-    file.write_text(json.dumps({"team": f"{site.url}{PLACE}"}))
-    file.chmod(0o600)
 
-    word, status, detail = await faulted(calls, "slack", {"connection": "team", "text": "hi"})
+    word, status, detail = await faulted(calls, "slack", {"connection": f"{site.url}{PLACE}", "text": "hi"})
 
     assert (word, status, detail) == ("communication", 403, f"{site.url} answered 403 (invalid_token)")
 

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 
 from node import http
-from node.keyring import Keyring
 from node.settings import Settings
+from tests.environments import keep, leaks
 from tests.node.serving import Served, post, serving
 from tests.nodes import one_node
 
@@ -151,10 +151,10 @@ def signed(body: bytes, *, at: float | None = None, secret: str = SECRET) -> dic
     return {"webhook-id": "msg_1", "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
 
 
-async def test_only_what_is_signed_begins_a_run(served: Served, tmp_path: Path) -> None:
+async def test_only_what_is_signed_begins_a_run(served: Served) -> None:
     await served.save("signed", post("/signed", secret="hook"))
     assert (await served.ask("POST", "/signed", data=b"{}"))[0] == 503
-    Keyring(tmp_path / "lab").put("hook", f"whsec_{SECRET}")
+    await keep(served.node, "hook", f"whsec_{SECRET}")
     body = b'{"a":1}'
 
     wrong: list[dict[str, str]] = [
@@ -176,7 +176,7 @@ async def test_only_what_is_signed_begins_a_run(served: Served, tmp_path: Path) 
 
 
 async def test_a_secret_is_told_to_nobody(served: Served, tmp_path: Path) -> None:
-    Keyring(tmp_path / "lab").put("hook", f"whsec_{SECRET}")
+    await keep(served.node, "hook", f"whsec_{SECRET}")
     await served.save("signed", post("/signed", secret="hook"))
     await served.ask("POST", "/signed", data=b"{}", headers=signed(b"{}"))
 
@@ -184,11 +184,7 @@ async def test_a_secret_is_told_to_nobody(served: Served, tmp_path: Path) -> Non
     told += [*await served.node.items("route"), *await served.node.items("run")]
     told += [heard.body.decode() for heard in served.node.heard]
     assert SECRET not in json.dumps(told)
-    assert (tmp_path / "lab" / "secrets.json").stat().st_mode & 0o777 == 0o600
-    kept = [
-        one for one in (tmp_path / "lab").rglob("*") if one.is_file() and SECRET.encode() in one.read_bytes()
-    ]
-    assert [one.name for one in kept] == ["secrets.json"]
+    assert leaks(tmp_path, SECRET) == []
 
 
 async def test_what_is_too_large_is_refused(served: Served) -> None:

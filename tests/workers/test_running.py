@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,6 +16,7 @@ from actors.flow.errors import standard
 from bus.streams import TASKS, WORK_ACK_WAIT_SECONDS
 from tests.calls.served import Site, serving
 from tests.cli.running import Covey
+from tests.environments import keep
 from tests.fault.process import CoveyProcess
 from tests.nodes import Operator
 from tests.workers.running import Held, begin, end_of, get, node_of
@@ -171,44 +171,6 @@ async def test_calls_of_other_kinds_are_made_too(tmp_path: Path) -> None:
         assert (word, problem["detail"]) == ("failed", "no such table: t")
 
 
-async def test_no_secret_of_a_connection_is_told_anywhere(
-    tmp_path: Path, site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
-    secret, data = "s3cr3tZ9planted", tmp_path / "lab"
-    async with node_of(data, site.allowance) as node:
-        connections = {
-            "team": f"{site.url}/hook/{secret}",
-            "post": f"smtp://ann:{secret}@127.0.0.1:1",
-            "shop": f"postgresql://ann:{secret}@127.0.0.1:1/shop",
-            "odd": f"mysql://ann:{secret}@127.0.0.1/x",
-        }
-        (data / "connections.json").write_text(json.dumps(connections))
-        (data / "connections.json").chmod(0o600)
-        site[f"/hook/{secret}"] = web.Response(status=500, text=secret)
-        calls: dict[str, dict[str, Any]] = {
-            "slack": {"call": "slack", "with": {"connection": "team", "text": "hi"}},
-            "mail": {"call": "email", "with": {"connection": "post", "from": "a@b.c", "to": "d@e.f"}},
-            "sql": {
-                "call": "database",
-                "with": {"connection": "shop", "action": "query", "query": "SELECT 1"},
-            },
-            "odd": {
-                "call": "database",
-                "with": {"connection": "odd", "action": "query", "query": "SELECT 1"},
-            },
-        }
-        for run, task in calls.items():
-            await begin(node, run, task)
-            assert (await end_of(node, run))[0] == "failed"
-
-    assert len(site.asked) == 1
-    assert secret not in caplog.text
-    assert secret not in "".join(f"{event.headers}{event.body.decode()}" for event in node.heard)
-    assert [path for path in files(data) if secret.encode() in path.read_bytes()] == [
-        data / "connections.json"
-    ]
-
-
 async def test_problems_of_calls_tell_no_secret_of_the_call_itself(tmp_path: Path, site: Site) -> None:
     secret = "s3cr3tZ9planted"
 
@@ -235,6 +197,26 @@ async def test_problems_of_calls_tell_no_secret_of_the_call_itself(tmp_path: Pat
             word, problem = await end_of(node, run)
             assert word == "failed"
             assert secret not in json.dumps(problem)
+
+
+async def test_a_worker_without_the_key_says_so_and_one_with_it_works(tmp_path: Path, site: Site) -> None:
+    data, asks = tmp_path / "lab", get(site, headers={"X-Key": "${ $secrets.token }"})
+    async with node_of(data, has_worker=False) as node:
+        await keep(node, "token", "s3cr3tZ9planted")
+        async with worker(data, "--queue", "expressions"):
+            await begin(node, "r", asks)
+            called = await node.event("run.called", "r")
+        assert called["arguments"]["headers"]["X-Key"].startswith("covey-secret.token.")
+        key = data / "keys" / "secrets.json"
+        key.rename(tmp_path / "away")
+        async with worker(data, "--allow-egress", site.allowance):
+            word, problem = await end_of(node, "r")
+            assert (word, "the key of the node" in problem["detail"]) == ("failed", True)
+            (tmp_path / "away").rename(key)
+            await begin(node, "again", asks)
+            assert (await end_of(node, "again"))[0] == "succeeded"
+
+    assert [one.headers["X-Key"] for one in site.asked] == ["s3cr3tZ9planted"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,191 @@
+"""A secret reaches whom it is for, and stands nowhere else: no file, no log, no event, no peer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import html
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import ClientSession, web
+
+from tests.calls.served import Site, serving
+from tests.environments import connect, keep, leaks, make, written
+from tests.node.serving import document, post
+from tests.nodes import Operator, meet, one_node
+from tests.workers.running import end_of
+
+CORE = "pl4ntedS3cretQ7"
+SECRET = f'{CORE}/&"é+x'
+HOOK = base64.b64encode(b"pl4nted-h00k-S3cret").decode()
+CHILD = {"namespace": "n", "name": "use", "version": "1"}
+TOKEN = "${ $secrets.token }"
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving() as site:
+        yield site
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Give back what came, in all ways that a server may."""
+    came = f"{request.rel_url} {dict(request.headers)} {await request.text()}"
+    words = {"came": came, "escaped": html.escape(came), "hex": came.encode().hex()}
+    encoded = base64.b64encode(came.encode()).decode()
+    return web.json_response(words | {"base64": encoded, "again": json.dumps(words), SECRET: 1})
+
+
+async def refuse(request: web.Request) -> web.Response:
+    raise web.HTTPBadRequest(reason=f"{quote(SECRET)} is wrong", text=str(dict(request.headers)))
+
+
+def http(site: Site, path: str, **more: Any) -> dict[str, Any]:
+    return {"call": "http", "with": {"method": "post", "endpoint": f"{site.url}{path}", **more}}
+
+
+def uses(site: Site) -> dict[str, dict[str, Any]]:
+    """Return tasks that use the secret in each way."""
+    mail = {"connection": "post", "from": "a@b.c", "to": "d@e.f", "text": "hi"}
+    query = {"action": "query", "query": "SELECT 1"}
+    return {
+        "header": http(site, "/echo", headers={"X-Key": '${ "key \\($secrets.token | @json)" }'}),
+        "query": http(site, "/echo", query={"key": TOKEN}, output="response"),
+        "address": {
+            "call": "http",
+            "with": {"method": "post", "endpoint": f'${{ "{site.url}/echo?a=" + $secrets.token }}'},
+        },
+        "body": http(site, "/echo", body={"deep": [{"text": '${ "<" + $secrets.token + ">" }'}]}),
+        "raw": http(site, "/echo", body=TOKEN, output="raw"),
+        "basic": http(
+            site,
+            "/echo",
+            endpoint={
+                "uri": f"{site.url}/echo",
+                "authentication": {"basic": {"username": "ann", "password": TOKEN}},
+            },
+        ),
+        "bearer": http(
+            site,
+            "/refuse",
+            endpoint={"uri": f"{site.url}/refuse", "authentication": {"bearer": {"token": TOKEN}}},
+        ),
+        "named": {"call": "http", "with": {"method": "post", "endpoint": "connection://api/echo"}},
+        "database": {"call": "database", "with": {"connection": "shop", **query}},
+        "inline": {
+            "call": "database",
+            "with": {"connection": '${ "postgresql://ann:\\($secrets.token)@127.0.0.1:1/x" }', **query},
+        },
+        "mail": {"call": "email", "with": mail},
+        "slack": {"call": "slack", "with": {"connection": "team", "text": "hi"}},
+        "shell": {"run": {"shell": {"command": "echo", "arguments": [TOKEN]}, "return": "all"}},
+        "log": {"call": "log", "with": {"message": TOKEN}},
+        "kept": {"set": {"token": TOKEN}},
+        "event": {"emit": {"event": {"with": {"source": "/t", "type": "t.told", "data": {"token": TOKEN}}}}},
+        "child": {
+            "run": {"workflow": {"namespace": "n", "name": "use", "version": "1", "input": {"t": TOKEN}}}
+        },
+    }
+
+
+USES = tuple(uses(Site("")))
+ARRIVES = ("header", "query", "address", "body", "raw", "basic", "bearer", "named", "slack")
+"""Uses that the server sees."""
+
+
+async def begin(node: Operator, run: str, task: dict[str, Any], **more: Any) -> tuple[str, Any]:
+    definition = document([{run: task}])
+    definition["use"] = {"secrets": ["token"]}
+    await node.done("workflow", run, "save", name=run, definition=definition, environment="dev", **more)
+    await node.done("workflow", run, "launch", run=run)
+    return await end_of(node, run)
+
+
+async def prepare(node: Operator, site: Site) -> None:
+    site["/echo"] = site["/hooks/" + SECRET] = site[f"/{SECRET}/echo"] = echo
+    site["/refuse"] = refuse
+    await make(node, "dev")
+    await keep(node, "token", SECRET, "dev")
+    await keep(node, "hook", f"whsec_{HOOK}", "dev")
+    connections = {
+        "api": ("http", f"{site.url}/{{token}}"),
+        "shop": ("database", "postgresql://ann:{token}@127.0.0.1:1/shop"),
+        "post": ("smtp", "smtp://ann:{token}@127.0.0.1:1"),
+        "team": ("slack", f"{site.url}/hooks/{{token}}"),
+    }
+    for name, (kind, url) in connections.items():
+        assert (await connect(node, "dev", name, kind, url))["status"] == "done"
+    use = document([{"use": http(site, "/echo", body="${ . }")}])
+    await node.done("workflow", "use", "save", name="use", definition=use, environment="dev")
+
+
+async def sign(node: Operator) -> None:
+    """Begin a run by a request that the secret signs."""
+    await node.done(
+        "workflow",
+        "signed",
+        "save",
+        name="signed",
+        environment="dev",
+        definition=document([{"one": {"set": {"a": 1}}}]),
+        triggers=[{"id": "web", **post("/signed", secret="hook")}],
+    )
+    await node.event("route.claimed")
+    timestamp = str(int(time.time()))
+    signature = hmac.digest(base64.b64decode(HOOK), f"m1.{timestamp}.{{}}".encode(), hashlib.sha256)
+    headers = {
+        "webhook-id": "m1",
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+    }
+    async with ClientSession(node.endpoint.http_url) as client:
+        for path, status in (("/signed", 404), ("/dev/signed", 200)):
+            async with client.post(path, data=b"{}", headers=headers) as answer:
+                assert answer.status == status
+
+
+async def test_a_planted_secret_is_nowhere(
+    tmp_path: Path, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="covey")
+    more = {"http": "0", "allow_egress": ("127.0.0.0/8",), "may_run_programs": True}
+    told: list[str] = []
+    async with one_node(tmp_path / "lab", "lab", **more) as node, one_node(tmp_path / "far", "far") as peer:
+        await meet(node, peer)
+        await prepare(node, site)
+        ends = {name: await begin(node, name, task) for name, task in uses(site).items()}
+        await sign(node)
+        await node.done(
+            "shared_workspace", "all", "save", name="all", peers=["far"], workflows=["header", "named"]
+        )
+        async with asyncio.timeout(30):
+            await peer.event("copy.stored")
+        for kind in ("environment", "workflow", "run", "route"):
+            told += [json.dumps(one) for one in await node.items(kind)]
+        told += [json.dumps(await node.ask(*asked)) for asked in (("environment", "history", "dev"),)]
+        told += [json.dumps(await node.ask("run", "history", name, limit=500)) for name in USES]
+        told += [f"{one.headers} {one.body.decode()}" for one in (*node.heard, *peer.heard)]
+    told += [caplog.text]
+
+    arrived = [one for one in site.asked if any(CORE in str(part) for part in _parts(one))]
+    assert len(arrived) == len(ARRIVES), ends
+    for secret in (CORE, HOOK, SECRET):
+        assert leaks(tmp_path, secret) == []
+        assert not [text for text in told for form in written(secret) if form in text.encode()]
+    assert ends["child"][0] == "failed"
+    assert "another run" in ends["child"][1]["detail"]
+    assert "***" in json.dumps(ends["body"][1])
+
+
+def _parts(asked: Any) -> list[Any]:
+    scheme, _, rest = asked.headers.get("Authorization", "").partition(" ")
+    decoded = base64.b64decode(rest) if scheme == "Basic" else b""
+    return [asked.path, asked.query, dict(asked.headers), asked.body, decoded]
