@@ -61,11 +61,11 @@ def _save(state: State, said: Save, turn: Turn) -> Sequence[Event]:
     described = take(Description, said)
     if turn.me.id != slug(described.tag):
         detail = f"the executable {described.tag!r} has the id {slug(described.tag)}; save it under that"
-        raise Rejected("wrong_id", detail, at="/name", extra={"id": slug(described.tag)})
+        raise Rejected("wrong_id", detail, at="/tag", extra={"id": slug(described.tag)})
     saved = state.description
     if saved is not None and saved.tag != described.tag:
         detail = f"{saved.tag!r} has this id already; spell the name or the version otherwise"
-        raise Rejected("already_exists", detail, at="/name")
+        raise Rejected("already_exists", detail, at="/tag")
     if described == saved:
         return []
     reject(valid.of_executable(described))
@@ -110,8 +110,9 @@ def view(state: State) -> dict[str, Any] | None:
     """Show the saved fields."""
     if state.description is None:
         return None
-    shown = msgspec.to_builtins(state.description)
-    return {**shown, "tag": state.description.tag, "generation": state.generation}
+    saved = state.description
+    named = {"name": saved.name, "release": saved.release}
+    return {**msgspec.to_builtins(saved), **named, "generation": state.generation}
 
 
 ACTOR: Actor[State, Any, Any] = Actor(
@@ -123,6 +124,6 @@ ACTOR: Actor[State, Any, Any] = Actor(
     evolve=evolve,
     needs=needs,
     summary=summary,
-    filters=frozenset({"version", "path", "sha256"}),
+    filters=frozenset({"tag", "path", "sha256"}),
     view=view,
 )

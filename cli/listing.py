@@ -24,7 +24,7 @@ COLUMNS = {
     "repo": ("id", "registry_id", "global_path", "tier", "workflow", "error.message", "version"),
     "environment": ("id", "label", "follows", "status", "version"),
     "route": ("method", "path", "workflow", "trigger", "status", "version"),
-    "executable": ("id", "name", "path", "sha256", "version"),
+    "executable": ("id", "tag", "path", "sha256", "version"),
     "command": ("id", "name", "executable", "flags", "version"),
     "job": ("id", "name", "command", "values", "version"),
     "workflow_index": ("id", "active_count", "completed_count", "version"),

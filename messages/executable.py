@@ -9,8 +9,9 @@ import msgspec
 from messages import base
 from messages.base import Labels, Text, Token
 
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
-"""A name or a version, on one line."""
+_TAG = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]* - [^\x00-\x20\x7f]+$(?!\n)"
+Tag = Annotated[str, msgspec.Meta(max_length=200, pattern=_TAG)]
+"""What people call an executable: ``<name> - <version>``."""
 
 Flag = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f]+$(?!\n)")]
 """One argument as the program knows it: ``-out``, ``--rate``, ``genpkey``. No blanks, nothing unprintable."""
@@ -59,8 +60,7 @@ class Parameter(base.Value, frozen=True, kw_only=True):
 class Description(base.Value, frozen=True, kw_only=True):
     """What is saved of an executable."""
 
-    name: Word
-    version: Word
+    tag: Tag
     path: Path
     sha256: Sha256 = ""
     """What the file must be when it is run; empty: it is not checked."""
@@ -73,13 +73,18 @@ class Description(base.Value, frozen=True, kw_only=True):
     labels: Labels = msgspec.field(default_factory=dict)
 
     @property
-    def tag(self) -> str:
-        """What people call it."""
-        return f"{self.name} - {self.version}"
+    def name(self) -> str:
+        """What the program is called."""
+        return self.tag.rpartition(" - ")[0]
+
+    @property
+    def release(self) -> str:
+        """The version of the program; that of the entity counts its changes."""
+        return self.tag.rpartition(" - ")[2]
 
 
 class Save(Description, base.Command, tag="executable.save"):
-    """Write the executable, all of it; its id is made of name and version."""
+    """Write the executable, all of it; its id is made of its tag."""
 
 
 class Delete(base.Command, tag="executable.delete"):

@@ -71,7 +71,7 @@ def hostile() -> list[str]:
 def made(value_type: ValueType, value: str, *, dash: bool = False) -> tuple[Description, Command, Job]:
     one = Parameter(flag="-v", requires_value=True, value_type=value_type, allows_dash=dash)
     parameters = (one, Parameter(flag="-plain"))
-    executable = Description(name="tool", version="1", path="/bin/tool", parameters=parameters)
+    executable = Description(tag="tool - 1", path="/bin/tool", parameters=parameters)
     command = Command(executable="tool-1", flags=("-v", "-plain"))
     return executable, command, Job(command="c", values={"-v": value})
 

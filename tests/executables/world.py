@@ -31,8 +31,7 @@ PARAMETERS: list[dict[str, Any]] = [
     {"flag": "-provider", "requires_root": True},
 ]
 OPENSSL: dict[str, Any] = {
-    "name": "openssl",
-    "version": "3.0",
+    "tag": "openssl - 3.0",
     "path": "/usr/bin/openssl",
     "parameters": PARAMETERS,
 }

@@ -16,7 +16,7 @@ from node.intake import outcome_of
 from store.open import open_store
 from tests.node.frozen import message
 
-TOOL: dict[str, Any] = {"name": "tool", "version": "1", "path": "/usr/bin/tool"}
+TOOL: dict[str, Any] = {"tag": "tool - 1", "path": "/usr/bin/tool"}
 
 
 @pytest.fixture
@@ -75,7 +75,9 @@ async def test_a_job_is_used_to_know_its_executable_after_a_restart(tmp_path: Pa
 
 
 async def test_the_executable_of_a_job_is_read_through_its_command(engine: Engine) -> None:
-    await outcomes(engine, SAVE_TOOL, said("executable.tool-2.save", TOOL | {"version": "2"}), SAVE_COMMAND)
+    await outcomes(
+        engine, SAVE_TOOL, said("executable.tool-2.save", TOOL | {"tag": "tool - 2"}), SAVE_COMMAND
+    )
     turned = said("command.list.save", {"executable": "tool-2"}, time=2)
 
     _, unread = await engine.handle([turned, SAVE_JOB])
