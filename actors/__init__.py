@@ -12,6 +12,7 @@ from actors import (
     execution,
     freeze_repo,
     job,
+    job_run,
     peer,
     ping_registry,
     registry,
@@ -53,4 +54,5 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     command.ACTOR,
     job.ACTOR,
     environment.ACTOR,
+    job_run.ACTOR,
 )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Any, assert_never, get_args
 
-from actors import holding
+from actors import admitting, holding
 from actors.actor import Actor, Question, Rejected, Summary, Turn
 from actors.book import Entry, Load, Span, free, loads, overlapping
 from actors.booking_replies import answer, react
@@ -16,6 +16,7 @@ from actors.posting import evolve, spans
 from messages.base import Alarm
 from messages.booking import (
     Abort,
+    Admit,
     Cancel,
     Cancelled,
     Close,
@@ -54,6 +55,8 @@ def decide(ledger: Ledger, command: Command, turn: Turn) -> Sequence[Event]:
             return holding.release(ledger, command, turn)
         case Mark():
             return holding.mark(ledger, command, turn)
+        case Admit():
+            return admitting.admit(ledger, command, turn)
         case Alarm():
             return list(_expired(ledger, max(turn.at, command.due)))
         case Open() | Close() | Cancel():
@@ -191,7 +194,7 @@ def _interval(span: Span | Load) -> dict[str, Any]:
 
 ACTOR: Actor[Ledger, Any, Any] = Actor(
     kind="booking",
-    commands=(Hold, Confirm, Abort, Release, Mark, Cancel, Open, Close),
+    commands=(Hold, Confirm, Abort, Release, Mark, Cancel, Admit, Open, Close),
     events=get_args(Event),
     initial=Ledger(),
     decide=decide,
@@ -203,6 +206,6 @@ ACTOR: Actor[Ledger, Any, Any] = Actor(
     filters=frozenset({"capacity", "slots"}),
     view=view,
     questions={"freebusy": Question(query=FreeBusy, answer=freebusy, peers_may_ask=True)},
-    internal=frozenset({"open", "close"}),
-    peers_may=frozenset({"hold", "confirm", "abort", "release", "mark"}),
+    internal=frozenset({"open", "close", "admit"}),
+    peers_may=frozenset({"hold", "confirm", "abort", "release", "mark", "admit"}),
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
+from actors import admitting
 from actors.actor import Order, Rejected, Turn
 from actors.ledger import Ledger, Line, Requester, requester
 from messages import booking_answers as answers
 from messages.base import Message
 from messages.booking import (
     Aborted,
+    Admit,
+    Admitted,
     Cancelled,
     Closed,
     Command,
@@ -32,7 +35,11 @@ TAKEN = "another booking has the time now"
 
 
 def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
-    """Answer whoever asked, and tell those whose slots are taken back."""
+    """Answer whoever asked, tell those whose slots are taken back, and end the jobs in them."""
+    return [*_answers(ledger, event, turn), *admitting.react(ledger, event, turn)]
+
+
+def _answers(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
     match event:
         case Held():
             held = answers.Held(resource=_me(turn), generation=event.generation, skipped=event.skipped)
@@ -61,7 +68,7 @@ def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
         case Cancelled():
             one = requester(ledger, event.node, event.workflow)
             return _taken_back(one, Lost((event.execution,), event.reason, event.generation), turn)
-        case Opened() | Marked() | HoldExpired():
+        case Opened() | Marked() | HoldExpired() | Admitted():
             return []
     assert_never(event)
 
@@ -109,6 +116,8 @@ def answer(command: Command, refusal: Rejected, turn: Turn) -> list[Order]:
         case Confirm():
             expired = answers.Expired(resource=_me(turn), generation=command.generation)
             return _to(command.reply_to, turn.origin, expired, turn)
+        case Admit():
+            return admitting.denied(command, refusal, turn)
         case _:
             return []
 

@@ -16,7 +16,8 @@ from messages.peer import Answer, Ask, Digest, FederatedMessage, Heading, Receiv
 from messages.subjects import is_token
 
 PEERS_MAY: Mapping[str, frozenset[str]] = {
-    "booking": frozenset({"hold", "confirm", "abort", "release", "mark"}),
+    "booking": frozenset({"hold", "confirm", "abort", "release", "mark", "admit"}),
+    "job_run": frozenset({"accepted", "denied", "reported", "stop"}),
     "workflow": frozenset(
         {"held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled", "propose"}
     ),

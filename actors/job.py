@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
 
-from actors import argv, using, valid
-from actors.actor import Actor, ById, ByName, Known, Need, Rejected, Summary, Turn, Users
+from actors import argv, job_running, using, valid
+from actors.actor import Actor, ById, ByName, Effect, Known, Need, Rejected, Summary, Turn, Users
 from actors.fault import reject
 from actors.fields import take
 from messages import command as commands
 from messages import executable as executables
-from messages.job import Command, Content, Delete, Deleted, Event, Pinned, Save, Saved
+from messages.job import Command, Content, Delete, Deleted, Event, Pinned, Run, Save, Saved
 
 USED_BY = ("routine",)
 
@@ -62,7 +63,17 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
                 return []
             using.check_unused(turn, USED_BY)
             return [Deleted(generation=state.generation + 1)]
+        case Run():
+            job_running.check(command, partial(pin, state, turn), turn)
+            return []
     assert_never(command)
+
+
+def passes(state: State, command: Command, turn: Turn) -> Sequence[Effect]:
+    """Have a run begin."""
+    if not isinstance(command, Run) or state.content is None:
+        return []
+    return job_running.begin(state.content, command, partial(pin, state, turn), turn)
 
 
 def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
@@ -162,7 +173,7 @@ def view(state: State) -> dict[str, Any] | None:
 
 ACTOR: Actor[State, Any, Any] = Actor(
     kind="job",
-    commands=(Save, Delete),
+    commands=(Save, Delete, Run),
     events=(Saved, Deleted),
     initial=State(),
     decide=decide,
@@ -171,6 +182,9 @@ ACTOR: Actor[State, Any, Any] = Actor(
     leads_to=leads_to,
     uses=uses,
     points_at=points_at,
+    answer=job_running.answer,
+    tells=job_running.tells,
+    passes=passes,
     summary=summary,
     filters=frozenset({"executable"}),
     view=view,

@@ -73,6 +73,16 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         return key(self.node, self.workflow)
 
 
+class Guest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A job that was let in, and until when."""
+
+    node: str
+    workflow: str
+    execution: str
+    run: str
+    until: int
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The book of one resource, and who is in it."""
 
@@ -89,6 +99,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 0
     """How many there are."""
     forgotten_before: int = 0
+    guests: tuple[Guest, ...] = ()
+    """The jobs that run inside the slots."""
 
 
 def is_open_to(ledger: Ledger, peer: str) -> bool:

@@ -7,11 +7,13 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from actors import admitting
 from actors.book import Span
 from actors.ledger import GONE, Ledger, Line, Pending, Requester, forget, is_released, put, requester, thin
 from messages import booking
 from messages.booking import (
     Aborted,
+    Admitted,
     Cancelled,
     Closed,
     Confirmed,
@@ -45,9 +47,15 @@ def evolve(ledger: Ledger, event: Event) -> Ledger:
             return _release(ledger, event)
         case Marked() | Cancelled():
             return _mark(ledger, event)
-        case HoldExpired():
-            return put(ledger, replace(requester(ledger, event.node, event.workflow), pending=None))
+        case HoldExpired() | Admitted():
+            return _beside(ledger, event)
     assert_never(event)
+
+
+def _beside(ledger: Ledger, event: HoldExpired | Admitted) -> Ledger:
+    if isinstance(event, Admitted):
+        return admitting.note(ledger, event)
+    return put(ledger, replace(requester(ledger, event.node, event.workflow), pending=None))
 
 
 def _open(ledger: Ledger, event: Opened) -> Ledger:

@@ -49,7 +49,8 @@ def add(app: typer.Typer) -> None:
             health = await node.ask("node", "health")
             peers = await node.ask("peer", "list", {"limit": PEERS_MAX})
         machine = _machine(session.data.expanduser())
-        checks = [*machine, *_database(health), *_bus(health), *_peers(peers["items"], health["links"])]
+        checks = [*machine, *_database(health), *_bus(health), *_jobs(health["jobs"])]
+        checks += _peers(peers["items"], health["links"])
         told = {"node": health["node"], "exit": verdict(checks), "checks": checks, "health": health}
         rows = [msgspec.structs.asdict(check) for check in checks]
         session.show(told, lambda: show.table(COLUMNS, rows))
@@ -109,6 +110,18 @@ def _bus(health: Mapping[str, Any]) -> list[Check]:
         Check("streams", "warning" if drift else "ok", "; ".join(drift) or "as they should be"),
         Check("consumers", "ok", f"{stalls} times one fell silent and was asked again"),
     ]
+
+
+def _jobs(found: Mapping[str, Any] | None) -> list[Check]:
+    """Say how far apart jobs are kept, and what the machine cannot keep apart."""
+    if found is None:
+        return [Check("jobs", "ok", "they are left to covey worker jobs")]
+    lacks = f"{found['lacks']} ({found['why']})" if found["lacks"] else ""
+    if found["level"] is None:
+        return [Check("jobs", "warning", f"they are refused: {lacks}")]
+    is_meant = not lacks or found["policy"] == "none"
+    told = f"kept apart by {found['level']}" + (f"; {lacks}" if lacks else "")
+    return [Check("jobs", "ok" if is_meant else "warning", told)]
 
 
 def _peers(peers: Iterable[Mapping[str, Any]], links: Mapping[str, bool]) -> list[Check]:

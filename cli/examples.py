@@ -18,6 +18,7 @@ ABOUT = {
     "executable": "The programs of this node: their parameters, and which of them go together.",
     "command": "Flags of an executable that go together.",
     "job": "Commands with their values, ready to run.",
+    "job_run": "The runs of jobs: see covey job runs.",
     "workflow_index": "The ephemeral workflows of a registry: see covey workflows index.",
 }
 

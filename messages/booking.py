@@ -10,6 +10,7 @@ import msgspec
 from messages import base
 from messages.base import Text, Token
 from messages.envelope import Address
+from messages.job_run import Work
 from messages.states import State
 
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -134,6 +135,16 @@ class Cancel(base.Command, tag="booking.cancel"):
     reason: Text
 
 
+class Admit(base.Command, tag="booking.admit"):
+    """Run a job inside a slot of who asks, which is now."""
+
+    run: Token
+    """The run there that waits for the end."""
+    work: Work
+    execution: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$(?!\n)")] = ""
+    """Whose slot; empty: any that is now."""
+
+
 class Opened(base.Event, tag="booking.opened"):
     """Bookings are taken under these terms."""
 
@@ -236,5 +247,20 @@ class HoldExpired(base.Event, tag="booking.hold_expired"):
     generation: int
 
 
-Command: TypeAlias = Open | Close | Hold | Confirm | Abort | Release | Mark | Cancel | base.Alarm
-Event: TypeAlias = Opened | Closed | Held | Confirmed | Aborted | Released | Marked | Cancelled | HoldExpired
+class Admitted(base.Event, tag="booking.admitted", kw_only=True):
+    """A job is let in until the slot ends."""
+
+    node: str
+    workflow: str
+    run: str
+    execution: str
+    booking: str
+    until: datetime
+    at: datetime
+    work: Work
+
+
+Command: TypeAlias = Open | Close | Hold | Confirm | Abort | Release | Mark | Cancel | Admit | base.Alarm
+Event: TypeAlias = (
+    Opened | Closed | Held | Confirmed | Aborted | Released | Marked | Cancelled | HoldExpired | Admitted
+)

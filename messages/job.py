@@ -9,6 +9,7 @@ import msgspec
 from messages import base
 from messages.base import Labels, Text, Token
 from messages.command import FLAGS_MAX, OwnName
+from messages.envelope import Address
 from messages.executable import Flag
 
 TIMEOUT_SECONDS = 3_600
@@ -20,6 +21,10 @@ Value = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX)] | bool | W
 """A text, or what JSON has for it: 2048 is "2048", true is "true"."""
 
 Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$(?!\n)")]
+RunId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$(?!\n)")]
+"""A token, or nothing."""
+OnCompute = Annotated[str, msgspec.Meta(pattern=r"^(([A-Za-z0-9_-]{1,64}/)?[A-Za-z0-9_-]{1,64})?$(?!\n)")]
+"""An entity of this node or of another one, or nothing."""
 Setting = Annotated[str, msgspec.Meta(max_length=VALUE_CHARACTERS_MAX, pattern=r"^[^\x00]*$(?!\n)")]
 
 
@@ -78,6 +83,23 @@ class Delete(base.Command, tag="job.delete"):
     """Remove the job; refused while a routine has it as a step."""
 
 
+class Run(base.Command, tag="job.run"):
+    """Begin a run of what the job is now, here or on a compute that is booked."""
+
+    run: RunId = ""
+    """The id of the run; empty: one is made up, and told."""
+    on: OnCompute = ""
+    """A compute: ``id`` of an own one, ``node/id`` of a partner's; empty: here, at once."""
+    execution: RunId = ""
+    """Whose booking of it; empty: any of this node that is now."""
+    may_repeat: bool = False
+    """Whether it may be started again when it was interrupted; otherwise it is ``lost`` then."""
+    reply_to: Address | None = None
+    """Who waits for the end (said by a run or a routine)."""
+    reply_mark: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """What the one who waits knows it by."""
+
+
 class Saved(Content, base.Event, tag="job.saved", forbid_unknown_fields=False):
     """The job is this from now on."""
 
@@ -92,5 +114,5 @@ class Deleted(base.Event, tag="job.deleted"):
     generation: int
 
 
-Command: TypeAlias = Save | Delete
+Command: TypeAlias = Save | Delete | Run
 Event: TypeAlias = Saved | Deleted

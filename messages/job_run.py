@@ -12,7 +12,7 @@ from messages.base import Reference, Text, Token
 from messages.command import FLAGS_MAX
 from messages.envelope import Address
 from messages.executable import Flag
-from messages.job import VALUE_CHARACTERS_MAX, Pinned, WorkingFile
+from messages.job import VALUE_CHARACTERS_MAX, Pinned, Setting, Variable, WorkingFile
 
 Status = Literal["queued", "running", "success", "failure", "timeout", "cancelled", "lost", "refused"]
 Final = Literal["success", "failure", "timeout", "cancelled", "lost", "refused"]
@@ -76,6 +76,8 @@ class Work(base.Value, frozen=True, kw_only=True):
     tag: Text
     flags: Annotated[tuple[Flag, ...], msgspec.Meta(max_length=FLAGS_MAX)] = ()
     values: Values = msgspec.field(default_factory=dict)
+    environment: dict[Variable, Setting] = msgspec.field(default_factory=dict)
+    """Only of our own jobs: a partner takes none."""
     timeout_seconds: Annotated[int, msgspec.Meta(ge=1)] = 3_600
     working_files: Annotated[tuple[WorkingFile, ...], msgspec.Meta(max_length=100)] = ()
     may_repeat: bool = False
@@ -124,9 +126,8 @@ class Take(base.Command, tag="job_run.take"):
 class Accepted(base.Command, tag="job_run.accepted"):
     """The run is taken (said by the owner of the compute)."""
 
-    run: Token
-    """Its id there."""
     until: datetime
+    """When the slot ends."""
 
 
 class Denied(base.Command, tag="job_run.denied"):
@@ -145,6 +146,8 @@ class Reported(base.Command, tag="job_run.reported"):
 class Stop(base.Command, tag="job_run.stop"):
     """Give it up (said by the node that asked for it)."""
 
+    run: Token
+    """The run there that waits for the end."""
     reason: Text = ""
 
 
@@ -157,14 +160,15 @@ class SlotEnded(base.Command, tag="job_run.slot_ended"):
 class Start(base.Command, tag="job_run.start"):
     """It is started now (said by a worker)."""
 
+    token: Token
+    """Of this attempt alone: what is said under another is of an attempt that is over."""
     worker: Annotated[str, msgspec.Meta(max_length=200)]
-    attempt: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Append(base.Command, tag="job_run.append"):
     """It has written this (said by a worker)."""
 
-    attempt: int
+    token: Token
     stdout: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
     stderr: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
 
@@ -172,7 +176,7 @@ class Append(base.Command, tag="job_run.append"):
 class End(base.Command, tag="job_run.end"):
     """It has ended (said by a worker)."""
 
-    attempt: int
+    token: Token
     result: Result
 
 
@@ -208,10 +212,18 @@ class Taken(base.Event, tag="job_run.taken"):
     may_repeat: bool = False
 
 
+class Forestalled(base.Event, tag="job_run.forestalled"):
+    """It was given up by who asked for it before it came."""
+
+    at: datetime
+    node: str
+    run: str
+    reason: str = ""
+
+
 class Placed(base.Event, tag="job_run.placed"):
     """The owner of the compute has taken it."""
 
-    run: str
     until: datetime
 
 
@@ -219,6 +231,7 @@ class Started(base.Event, tag="job_run.started"):
     """It runs."""
 
     at: datetime
+    token: str
     worker: str
     attempt: int
 
@@ -258,7 +271,6 @@ class Run(base.Message, tag="job_run.run"):
     """On whose behalf; empty: this node."""
     until: datetime | None = None
     """When it must have ended."""
-    may_repeat: bool = False
 
 
 class Wait(base.Value, frozen=True, kw_only=True):
@@ -290,4 +302,4 @@ Command: TypeAlias = (
     | Cancel
     | base.Alarm
 )
-Event: TypeAlias = Begun | Taken | Placed | Started | Wrote | Stopping | Ended
+Event: TypeAlias = Begun | Taken | Forestalled | Placed | Started | Wrote | Stopping | Ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,6 +27,9 @@ WAIT_SECONDS = 30.0
 WAIT_SECONDS_MAX = 60.0
 LIST_BYTES_MAX = 512 * 1024
 """How much of a listing is told at once: half of what a broker takes."""
+
+
+Complete = Callable[[Any], Awaitable[Any]]
 
 
 class Asker(NamedTuple):
@@ -57,6 +60,8 @@ class Answers:
         self._store = store
         self._actors = {actor.kind: actor for actor in actors}
         self._ask_peer = ask_peer
+        self.completes: dict[tuple[str, str], Complete] = {}
+        """By kind and query, what adds to an answer that which only the world outside has."""
 
     async def answer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
         """Return the JSON of the answer, or of a refusal; what only a peer knows, it is asked for."""
@@ -105,7 +110,9 @@ class Answers:
         if question.waits is not None and not asker.peer:
             await self._wait(actor, id, question.waits, getattr(about, "timeout", WAIT_SECONDS))
         live = await self._look(actor, id)
-        return question.answer(live.state, about, asker.turn(Address(kind, id), self._engine.node))
+        found = question.answer(live.state, about, asker.turn(Address(kind, id), self._engine.node))
+        complete = self.completes.get((kind, query))
+        return found if complete is None else await complete(found)
 
     async def _look(self, actor: Actor[Any, Any, Any], id: str) -> Live:
         """Return an entity; refuse one that its kind hides, and an id that another of its family has."""

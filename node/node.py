@@ -29,6 +29,7 @@ from node.events import EMITTED, Events, Hear
 from node.handle import ATTEMPTS, Result
 from node.handover import Handover
 from node.intake import Intake
+from node.jobs.worker import JOBS
 from node.links import Links
 from node.operate import Operations
 from node.questions import Questions
@@ -322,4 +323,4 @@ def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
     """Return the streams and consumers of a node with these actors."""
     kinds = [actor.kind for actor in actors]
     heard = {EMITTED: subjects.event(node, "run", "*", EMITTED)}
-    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, *running.QUEUES], heard)
+    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, JOBS, *running.QUEUES], heard)

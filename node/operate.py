@@ -74,12 +74,12 @@ class Operations:
         node: str,
         parts: tuple[Store, Bus, Intake, Meeting, Engine, Questions],
         streams: Any,
-        asides: tuple[Callable[[], int], SyncAlways, Vault],
+        asides: tuple[Callable[[], int], SyncAlways, Vault, Callable[[], Awaitable[Any]] | None],
     ) -> None:
         self._node = node
         self._store, self._bus, self._intake, self._meeting, self._engine, self._questions = parts
         self._streams = streams
-        self._clock, self._sync_always, self._vault = asides
+        self._clock, self._sync_always, self._vault, self._isolation = asides
         self.queries: dict[str, tuple[type[Any], Answer]] = {
             "invite": (Invite, self._invite),
             "accept": (Accept, self._accept),
@@ -180,6 +180,7 @@ class Operations:
             "stalls": self._bus.stalls,
             "links": self._meeting.linked(),
             "handled": self._intake.handled,
+            "jobs": None if self._isolation is None else await self._isolation(),
             **await figures(self._store),
         }
 

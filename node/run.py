@@ -25,6 +25,9 @@ from node.fault import planted
 from node.handover import Handover
 from node.home import Home, open_home
 from node.intake import Intake
+from node.jobs.fetching import Fetching
+from node.jobs.kept import Kept
+from node.jobs.worker import JOBS, Jobs
 from node.keyring import Keyring
 from node.links import Known, Links
 from node.meeting import Meeting
@@ -35,6 +38,7 @@ from node.relay import Relay, dress_sealed
 from node.routes import Routes
 from node.settings import Settings
 from node.workers.own import Own
+from node.workers.pinging import server_name
 from node.workers.running import Running
 from node.workers.voice import OwnVoice, Voice
 from store.open import open_store
@@ -155,9 +159,12 @@ def _assemble(
 
     meeting = Meeting(links, settings.advertise or url, intake.call, _scratch(home))
     answers = Answers(engine, store, ACTORS, questions.ask)
+    fetching = Fetching(Kept(settings.means(home.path).directory), questions.ask)
+    answers.completes["job_run", "fetch"] = fetching.complete
     streams = stream_settings(home.node, ACTORS)
     voice = OwnVoice(intake.call, answers.answer, clock)
     events = Events(home.node, engine, voice)
+    jobs = _jobs(home, settings, (bus, voice))
     parts = Parts(
         name=home.node,
         actors=ACTORS,
@@ -172,13 +179,13 @@ def _assemble(
             home.node,
             (store, bus, intake, meeting, engine, questions),
             streams,
-            (clock, _sync_asker(home, server), home.vault()),
+            (clock, _sync_asker(home, server), home.vault(), None if jobs is None else jobs.isolation),
         ),
         chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
         questions=questions,
         edge=edge,
         handover=handover,
-        own=_own(home, settings, (bus, voice), reach) if settings.has_worker else None,
+        own=_own(home, settings, (bus, voice, jobs), reach) if settings.has_worker else None,
         events=events,
         hearers=[events.hear],
     )
@@ -186,10 +193,19 @@ def _assemble(
     return node, parts
 
 
-def _own(home: Home, settings: Settings, means: tuple[Bus, Voice], reach: Callable[[str], None]) -> Own:
-    bus, voice = means
+def _own(
+    home: Home, settings: Settings, means: tuple[Bus, Voice, Jobs | None], reach: Callable[[str], None]
+) -> Own:
+    bus, voice, jobs = means
     running = Running(bus, home.node, voice, settings.outside(home.path))
-    return Own(bus, home.node, voice, TABLES, reach=reach, runs=(running, settings.queues()))
+    return Own(bus, home.node, voice, TABLES, reach=reach, runs=(running, settings.queues()), jobs=jobs)
+
+
+def _jobs(home: Home, settings: Settings, means: tuple[Bus, Voice]) -> Jobs | None:
+    if not settings.has_worker or JOBS in settings.left:
+        return None
+    bus, voice = means
+    return Jobs(bus, home.node, voice, settings.means(home.path), server_name())
 
 
 async def _listen(home: Home, settings: Settings, parts: Parts) -> Listener | None:

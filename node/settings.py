@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from bus.config import LOOPBACK
 from node.calls.egress import parse_all
 from node.calls.outside import Outside
+from node.jobs.limits import Policy, parse_limits
+from node.jobs.means import Means
+from node.jobs.worker import JOBS
 from node.workers.running import QUEUES
 
 
@@ -40,6 +43,14 @@ class Settings:
     """``CIDR[:PORT]`` that calls of runs may reach beside public addresses."""
     may_run_programs: bool = False
     """Whether runs may run programs on this machine."""
+    sandbox: Policy = "prefer"
+    """What happens to jobs where they cannot be kept apart."""
+    job_limits: tuple[str, ...] = ()
+    """``name=number``: what one run of a job may use, where that is not the default."""
+    may_jobs_be_root: bool = False
+    """Whether jobs that need root have it."""
+    job_readable: tuple[str, ...] = ()
+    """What jobs see of the machine beside its programs."""
     http: str = ""
     """``[HOST:]PORT`` of the HTTP listener, the loopback address without a host; empty: there is none."""
 
@@ -51,9 +62,11 @@ class Settings:
                 raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
         parse_all(self.allow_egress)
         self.http_address()
-        unknown = [queue for queue in self.left if queue not in QUEUES]
+        self.means(self.data).check()
+        known = (*QUEUES, JOBS)
+        unknown = [queue for queue in self.left if queue not in known]
         if unknown:
-            raise ValueError(f"--leave: there is no queue {unknown[0]}; there are {', '.join(QUEUES)}")
+            raise ValueError(f"--leave: there is no queue {unknown[0]}; there are {', '.join(known)}")
         if self.nats and self.port:
             raise ValueError("--port is of the node's own NATS; leave it out, or --nats")
         for name, path in (("--creds", self.credentials), ("--nkey", self.seed)):
@@ -75,6 +88,20 @@ class Settings:
     def queues(self) -> tuple[str, ...]:
         """Return the queues of runs that the node itself does."""
         return tuple(queue for queue in QUEUES if queue not in self.left)
+
+    def means(self, data: Path) -> Means:
+        """Return what jobs may do; raises ValueError."""
+        try:
+            limits = parse_limits(self.job_limits)
+        except ValueError as error:
+            raise ValueError(f"--job-limit {error}") from error
+        return Means(
+            data=data,
+            policy=self.sandbox,
+            limits=limits,
+            may_be_root=self.may_jobs_be_root,
+            readable=self.job_readable,
+        )
 
     def outside(self, data: Path) -> Outside:
         """Return what calls of runs may do."""

@@ -26,10 +26,12 @@ class Busy(Exception):
 class Scratch:
     """The directory of one run."""
 
-    def __init__(self, path: Path, user: int) -> None:
+    def __init__(self, path: Path, user: int, lock: int) -> None:
         self.path = path
         self.user = user
         """The user that the job has for itself; 0: it is ours."""
+        self.lock = lock
+        """The descriptor that says, as long as anybody has it open, that the run lives."""
 
     @property
     def work(self) -> Path:
@@ -83,7 +85,7 @@ async def fresh(directory: Path, name: str, files: Iterable[WorkingFile]) -> Asy
         _lock(lock.fileno())
         await remove(path, is_kept=True)  # what an earlier attempt has left
         with own_user(directory / "users") as user:
-            scratch = Scratch(path, user)
+            scratch = Scratch(path, user, lock.fileno())
             try:
                 await asyncio.to_thread(scratch.make, list(files))
                 yield scratch

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from actors.table import Table
 from bus.client import Bus
+from node.jobs.worker import HANDS as JOB_HANDS
+from node.jobs.worker import Jobs
+from node.jobs.worker import source as job_source
 from node.workers.pinging import Server, answer_pings, server_name
 from node.workers.queues import REGISTRY, registry_source
 from node.workers.runner import Runner
@@ -31,12 +34,14 @@ class Own:
         *,
         reach: Callable[[str], None],
         runs: tuple[Running, Sequence[str]],
+        jobs: Jobs | None = None,
     ) -> None:
         self._bus = bus
         self._node = node
         self._voice = voice
         self._runner = Runner(REGISTRY, tables, voice, reach=reach)
         self._running, self._queues = runs
+        self._jobs = jobs
         self._workers: list[Worker] = []
 
     async def open(self, start: Start) -> None:
@@ -47,6 +52,9 @@ class Own:
             do = self._running.do(queue)
             self._workers.append(Worker(self._bus, source(self._node, queue), hands(queue), do, start))
         await self._running.open(start)
+        if self._jobs is not None:
+            self._workers.append(Worker(self._bus, job_source(self._node), JOB_HANDS, self._jobs.do, start))
+            await self._jobs.open(start)
         for worker in self._workers:
             await worker.open()
         server = Server(server_name(), REGISTRY)
@@ -58,3 +66,5 @@ class Own:
             for worker in self._workers:
                 group.create_task(worker.stop(FINISH_SECONDS))
         await self._running.close()
+        if self._jobs is not None:
+            await self._jobs.close()

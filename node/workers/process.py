@@ -12,6 +12,9 @@ from bus.streams import ConsumerSettings
 from bus.tasks import end
 from node.calls.outside import Outside
 from node.fault import planted
+from node.jobs.means import Means
+from node.jobs.worker import Jobs
+from node.jobs.worker import source as job_source
 from node.workers.jobs import RETRY_SECONDS_FIRST, FilesJobs
 from node.workers.pinging import Server, answer_pings
 from node.workers.prefixes import Prefix
@@ -40,6 +43,7 @@ class Process:
         self._voice = BusVoice(bus, node)
         self._reach = planted()
         self._running: Running | None = None
+        self._jobs: Jobs | None = None
 
     def registry(self) -> list[Duty]:
         """Return the work of a registry worker."""
@@ -70,6 +74,11 @@ class Process:
         self._running = Running(self._bus, self._node, self._voice, outside)
         return [(source(self._node, queue), self._running.do(queue)) for queue in queues]
 
+    def jobs(self, means: Means) -> list[Duty]:
+        """Return the work of a worker of jobs."""
+        self._jobs = Jobs(self._bus, self._node, self._voice, means, self._server.name)
+        return [(job_source(self._node), self._jobs.do)]
+
     async def run(
         self, duties: Iterable[Duty], hands: int, on_ready: Callable[[], None], stop: asyncio.Event
     ) -> None:
@@ -82,6 +91,8 @@ class Process:
             workers = [Worker(self._bus, consumer, hands, do, start) for consumer, do in duties]
             if self._running is not None:
                 await self._running.open(start)
+            if self._jobs is not None:
+                await self._jobs.open(start)
             for worker in workers:
                 await worker.open()
             self._bus.on_reconnect = lambda: [start(worker.restore()) for worker in workers]
@@ -91,6 +102,8 @@ class Process:
             await asyncio.gather(*(worker.stop() for worker in workers))
             if self._running is not None:
                 await self._running.close()
+            if self._jobs is not None:
+                await self._jobs.close()
             await end([pinging])
         await self._bus.drain()
         if is_cut:

@@ -1,0 +1,79 @@
+"""How a job begins its runs: what it is then is pinned, and nothing that is saved later changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from actors import argv
+from actors.actor import ById, Effect, Order, Rejected, Turn
+from actors.job_effects import KIND, owner_of
+from actors.job_replies import told
+from messages.envelope import Address, derive
+from messages.job import Content, Pinned, Run
+from messages.job_run import Begin, Place, Result, Work
+
+Pin = Callable[[], Pinned]
+
+
+def check(command: Run, pin: Pin, turn: Turn) -> None:
+    """Raise Rejected when it may not be run so."""
+    if command.reply_to is not None and not turn.is_internal:
+        raise Rejected("not_granted", "only a run or a routine has the end told to itself", at="/reply_to")
+    pinned = pin()
+    if command.execution and not command.on:
+        raise Rejected("invalid_message", "an execution is of a compute; say on which: on", at="/execution")
+    place = _place(command)
+    if place is not None and owner_of(place, turn.node) and pinned.environment:
+        detail = "the environment of a job is not sent to a partner; leave it out of the job"
+        raise Rejected("environment_kept", detail, at="/on")
+
+
+def begin(content: Content, command: Run, pin: Pin, turn: Turn) -> list[Effect]:
+    """Have a run begin."""
+    pinned = pin()
+    used = turn.known[ById("command", content.command)]
+    of = turn.known[ById("executable", pinned.executable)]
+    assert used is not None  # pinned
+    assert of is not None
+    work = Work(
+        executable=pinned.executable,
+        tag=of.summary.name,
+        flags=tuple(used.summary.fields["flags"]),
+        values=argv.values(content),
+        environment=pinned.environment,
+        timeout_seconds=pinned.timeout_seconds,
+        working_files=pinned.working_files,
+        may_repeat=command.may_repeat,
+    )
+    run = Begin(
+        pinned=pinned,
+        work=work,
+        place=_place(command),
+        may_repeat=command.may_repeat,
+        reply_to=command.reply_to,
+        reply_mark=command.reply_mark,
+    )
+    return [Order(Address(KIND, id_of(command, turn)), run)]
+
+
+def _place(command: Run) -> Place | None:
+    return Place(compute=command.on, execution=command.execution) if command.on else None
+
+
+def id_of(command: Run, turn: Turn) -> str:
+    """Return the id of the run."""
+    return command.run or derive(turn.message, "run")
+
+
+def tells(_state: Any, command: Any, turn: Turn) -> Mapping[str, Any]:
+    """Tell the id of the run."""
+    return {"run": id_of(command, turn)} if isinstance(command, Run) else {}
+
+
+def answer(command: Any, no: Rejected, turn: Turn) -> Sequence[Effect]:
+    """Tell who waits for a run that there is none."""
+    if not isinstance(command, Run) or not turn.is_internal:
+        return []
+    refused = Result(state="refused", reason=no.code, detail=no.detail)
+    return told(command.reply_to, command.reply_mark, id_of(command, turn), refused)

@@ -1,0 +1,173 @@
+"""What a run of a job is: how far it is, and what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from actors.actor import Summary
+from messages.job import Pinned
+from messages.job_run import (
+    Begun,
+    Ended,
+    Event,
+    Forestalled,
+    Place,
+    Placed,
+    Result,
+    Started,
+    Status,
+    Stopping,
+    Taken,
+    Work,
+    Wrote,
+)
+
+GIVE_UP_AFTER = timedelta(minutes=2)
+"""When a run is given up that is being ended, and nobody says that it has."""
+ANSWER_WITHIN = timedelta(hours=1)
+"""How long after its time the owner of a compute may take to tell how a run has ended."""
+SLOT, GIVE_UP, ANSWER = "slot", "give_up", "answer"
+"""The alarms."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next decision depends on; without a status it was never begun."""
+
+    status: Status | None = None
+    begun: Begun | None = None
+    """Of a run that was begun here."""
+    taken: Taken | None = None
+    """Of a run on behalf of another, or inside a booking of our own."""
+    until: datetime | None = None
+    """When the slot ends, of one that the owner of the compute has taken."""
+    token: str = ""
+    """Of the attempt that runs."""
+    attempt: int = 0
+    worker: str = ""
+    started_at: datetime | None = None
+    stopping: Stopping | None = None
+    ended_at: datetime | None = None
+    result: Result | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing changes any more."""
+        return self.result is not None
+
+    @property
+    def pinned(self) -> Pinned | None:
+        """What is run."""
+        one = self.begun or self.taken
+        return None if one is None else one.pinned
+
+    @property
+    def place(self) -> Place | None:
+        """Where it is to be; None: here."""
+        return None if self.begun is None else self.begun.place
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be started again when it was interrupted."""
+        one = self.begun or self.taken
+        return one is not None and one.may_repeat
+
+
+def evolve(state: State, event: Event) -> State:
+    """Follow it from its begin to its end."""
+    match event:
+        case Begun():
+            return State(status="queued", begun=replace(event, work=_kept(event)))
+        case Taken():
+            return State(status="queued", taken=event, until=event.until)
+        case Forestalled():
+            result = Result(state="cancelled", reason="cancelled", detail=event.reason)
+            return State(status="cancelled", result=result, ended_at=event.at)
+        case Placed():
+            return replace(state, until=event.until)
+        case Started():
+            return replace(
+                state,
+                status="running",
+                token=event.token,
+                attempt=event.attempt,
+                worker=event.worker,
+                started_at=event.at,
+            )
+        case Wrote():
+            return state
+        case Stopping():
+            return replace(state, stopping=event)
+        case Ended():
+            return replace(state, status=event.result.state, result=event.result, ended_at=event.at)
+    assert_never(event)
+
+
+def _kept(event: Begun) -> Work | None:
+    """Keep no work once it is told: what is pinned says as much."""
+    return None if event.work is None else replace(event.work, working_files=())
+
+
+def alarms(state: State) -> Mapping[str, datetime]:
+    """Want to end it with its slot, and to give up who does not answer."""
+    if state.is_over or state.status is None:
+        return {}
+    if state.stopping is not None:
+        return {GIVE_UP: state.stopping.at + GIVE_UP_AFTER}
+    if state.taken is not None:
+        return {SLOT: state.taken.until}
+    if state.begun is None or state.begun.place is None:
+        return {}
+    timeout = timedelta(seconds=state.begun.pinned.timeout_seconds)
+    return {ANSWER: (state.until or state.begun.at + timeout) + ANSWER_WITHIN}
+
+
+def summary(state: State) -> Summary | None:
+    """Show it below its job."""
+    one = state.begun or state.taken
+    if one is None or state.status is None:
+        return None
+    fields: dict[str, Any] = {"executable": one.pinned.executable}
+    if state.place is not None:
+        fields["compute"] = state.place.compute
+    if state.taken is not None:
+        fields |= {"compute": state.taken.compute, "node": state.taken.node}
+    return Summary(status=state.status, name=one.pinned.job, parent=one.pinned.job, at=one.at, fields=fields)
+
+
+def view(state: State) -> dict[str, Any] | None:
+    """Show what it runs, where, and what came of it."""
+    one, pinned = state.begun or state.taken, state.pinned
+    if one is None or pinned is None:
+        return None
+    result = None if state.result is None else msgspec.to_builtins(state.result)
+    shown = {
+        "job": pinned.job,
+        "status": state.status,
+        "argv": pinned.argv,
+        "executable": pinned.executable,
+        "begun_at": one.at,
+        "started_at": state.started_at,
+        "ended_at": state.ended_at,
+        "until": state.until,
+        "attempt": state.attempt,
+        "worker": state.worker,
+        "timeout_seconds": pinned.timeout_seconds,
+        "stopping": None if state.stopping is None else state.stopping.reason,
+        "result": result,
+    }
+    return {**shown, **_where(state)}
+
+
+def _where(state: State) -> dict[str, Any]:
+    if state.taken is not None:
+        taken = state.taken
+        where = {"node": taken.node, "run": taken.run, "compute": taken.compute}
+        return {**where, "execution": taken.execution, "booking": taken.booking}
+    if state.place is not None:
+        return {"compute": state.place.compute, "execution": state.place.execution}
+    return {}

@@ -1,0 +1,250 @@
+"""The worker of jobs: starts what was asked for, once; tells what it writes, and how it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bus.client import Bus
+from bus.consumer import Delivery
+from bus.streams import ConsumerSettings, work_settings
+from bus.tasks import end
+from messages import subjects
+from messages.envelope import Address, Outcome, derive
+from messages.job_run import TAIL_CHARACTERS, File, Result, Run, Started
+from node.jobs import scratch
+from node.jobs.checks import refusal
+from node.jobs.kept import Kept
+from node.jobs.live import Live
+from node.jobs.means import Means
+from node.jobs.probe import Isolation, probe
+from node.jobs.sandbox import Ended, Program, Sandbox
+from node.workers.runner import LeftToOthers
+from node.workers.tool import in_thread
+from node.workers.voice import Voice
+from node.workers.worker import Start
+
+JOBS = "jobs"
+KIND = "job_run"
+HANDS = 4
+"""How many jobs run at a time."""
+LOOK_SECONDS = 5.0
+"""How often is looked whether a run is still wanted, beside being told."""
+THIN_SECONDS = 3_600.0
+READ_BYTES = 4 * TAIL_CHARACTERS
+"""What is read of the end of an output, of which characters have up to four bytes."""
+NAMES = ("stdout", "stderr")
+
+_LOG = logging.getLogger("covey.jobs")
+
+
+def source(node: str) -> ConsumerSettings:
+    """Return the consumer that all workers of jobs share."""
+    return work_settings(JOBS, subjects.task(node, JOBS))
+
+
+class Jobs:
+    """Does the work of the queue ``jobs``."""
+
+    def __init__(self, bus: Bus, node: str, voice: Voice, means: Means, name: str) -> None:
+        self._bus, self._node, self._voice, self._name = bus, node, voice, name
+        self._means = means
+        self._kept = Kept(means.directory)
+        self._stops: dict[str, asyncio.Event] = {}
+        """Of the runs in hand."""
+        self._probing = asyncio.Lock()
+        self._isolation: Isolation | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, start: Start) -> None:
+        """Listen for runs that are to end, beside the caller, and clear what dead workers have left."""
+        self._means.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        heard = await self._bus.subscribe(subjects.event(self._node, KIND, "*", "stopping"))
+
+        async def listen() -> None:
+            async for event in heard:
+                stop = self._stops.get(event.subject.split(".")[-2])
+                if stop is not None:
+                    stop.set()
+
+        self._tasks = [start(listen()), start(self._look()), start(self._clean())]
+
+    async def close(self) -> None:
+        """Listen no more."""
+        await end(self._tasks)
+
+    async def isolation(self) -> Isolation:
+        """Return how far apart jobs are kept here; it is tried once."""
+        async with self._probing:
+            if self._isolation is None:
+                self._isolation = await probe(self._means.directory, self._means.policy)
+            return self._isolation
+
+    async def do(self, _id: str, delivery: Delivery) -> None:
+        """Run what a task asks for, unless somebody has begun it; raises LeftToOthers while one is at it."""
+        try:
+            work = msgspec.json.decode(delivery.body, type=Run)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            _LOG.error("a task cannot be read, so it is left out: %s", error)
+            return
+        if await asyncio.to_thread(scratch.is_busy, self._means.directory, work.run):
+            raise LeftToOthers
+        self._stops[work.run] = asyncio.Event()
+        try:
+            await self._run(work, uuid.uuid4().hex)
+        except scratch.Busy as busy:
+            raise LeftToOthers from busy
+        finally:
+            del self._stops[work.run]
+
+    async def _run(self, work: Run, token: str) -> None:
+        isolation = await self.isolation()
+        if not await self._may_start(work, token):
+            return
+        result = await asyncio.to_thread(refusal, work, self._means, isolation)
+        if result is None:
+            result = await self._result(work, token, isolation)
+        await self._say(work.run, "end", {"token": token, "result": msgspec.to_builtins(result)}, token)
+
+    async def _may_start(self, work: Run, token: str) -> bool:
+        """Say that it starts, and return whether it may: once, unless it may be repeated."""
+        outcome = await self._say(work.run, "start", {"token": token, "worker": self._name}, token)
+        return any(_is_start(event, token) for event in outcome.events)
+
+    async def _result(self, work: Run, token: str, isolation: Isolation) -> Result:
+        """Run it, and return what is to be told of it; what goes wrong here is told as well."""
+        started = datetime.now(UTC)
+        try:
+            async with scratch.fresh(self._means.directory, work.run, work.pinned.working_files) as place:
+                ended = await self._program(work, token, isolation, place)
+                result = await self._told(work, ended, place)
+        except (OSError, ValueError) as error:
+            result = Result(state="failure", reason="cannot_start", detail=str(error))
+        level = isolation.level or ""
+        return msgspec.structs.replace(
+            result, started_at=started, ended_at=datetime.now(UTC), isolation=level
+        )
+
+    async def _program(self, work: Run, token: str, isolation: Isolation, place: scratch.Scratch) -> Ended:
+        pinned = work.pinned
+        assert isolation.level is not None  # refused otherwise
+        box = Sandbox(level=isolation.level, limits=self._means.limits, readable=self._means.readable)
+        program = Program(
+            argv=pinned.argv,
+            environment={**pinned.environment, "COVEY_RUN": work.run, "COVEY_KEY": work.key},
+            seconds=_seconds(work),
+            is_root=pinned.requires_root,
+        )
+
+        async def say(part: dict[str, str]) -> None:
+            await self._say(work.run, "append", {"token": token, **part}, uuid.uuid4().hex)
+
+        live = Live(say)
+        telling = asyncio.ensure_future(live.tell())
+        try:
+            ended = await box.run(program, place, live.hear, self._stops[work.run])
+        finally:
+            await end([telling])
+        await live.rest()
+        return ended
+
+    async def _told(self, work: Run, ended: Ended, place: scratch.Scratch) -> Result:
+        known = {one.path: _digest(one.content) for one in work.pinned.working_files}
+        limits = self._means.limits
+
+        def keep(is_cancelled: threading.Event) -> Result:
+            files, left_out = self._kept.all_of(place.work, limits.kept_files, known, is_cancelled)
+            paths = dict(zip(NAMES, (place.stdout, place.stderr), strict=True))
+            long = [self._kept.one(path, name) for name, path in paths.items() if _is_long(path)]
+            return Result(
+                **_how(work, ended),
+                stdout=_tail(place.stdout),
+                stderr=_tail(place.stderr),
+                code=ended.code,
+                files=tuple(files),
+                files_left_out=left_out,
+                outputs=tuple(one for one in long if isinstance(one, File)),
+                seconds=round(ended.seconds, 3),
+                memory_bytes=ended.memory_bytes,
+            )
+
+        return await in_thread(keep)
+
+    async def _say(self, run: str, verb: str, body: dict[str, Any], token: str) -> Outcome:
+        return await self._voice.call(Address(KIND, run), verb, body, derive(token, verb))
+
+    async def _look(self) -> None:
+        """Stop what is over or to end, where the word of it was missed."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for run, stop in list(self._stops.items()):
+                with suppress(OSError, RuntimeError):
+                    told = await self._voice.ask(Address(KIND, run), "get")
+                    if told.get("stopping") or told.get("result") or told.get("code") == "not_found":
+                        stop.set()
+
+    async def _clean(self) -> None:
+        """Remove what runs have left whose worker was killed, and what is too old or too much."""
+        while True:
+            try:
+                await scratch.clean(self._means.directory)
+                await asyncio.to_thread(self._kept.thin)
+            except Exception as error:  # the next time is another chance
+                _LOG.warning("what jobs have left cannot be cleaned up: %s", error)
+            await asyncio.sleep(THIN_SECONDS)
+
+
+def _is_start(event: msgspec.Raw, token: str) -> bool:
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(event, type=Started).token == token
+    return False
+
+
+def _seconds(work: Run) -> float:
+    """Return how long it may run: until its timeout, or the end of its slot."""
+    timeout = float(work.pinned.timeout_seconds)
+    return timeout if work.until is None else min(timeout, max(_left(work.until), 0.0))
+
+
+def _left(until: datetime) -> float:
+    return (until - datetime.now(UTC)).total_seconds()
+
+
+def _how(work: Run, ended: Ended) -> dict[str, Any]:
+    """Return the state in which it has ended, and why."""
+    reason, detail, state = ended.reason, ended.fault, "failure"
+    if reason in ("timeout", "cancelled"):
+        state = reason
+    elif not reason and not ended.fault and ended.code == 0:
+        state = "success"
+    if ended.fault:
+        reason = "cannot_start"
+    if reason == "timeout" and work.until is not None and _left(work.until) <= 0:
+        reason, detail = "slot_ended", "its slot is over"
+    if ended.survivors:
+        detail = f"{ended.survivors} of its processes could not be ended"
+    return {"state": state, "reason": reason, "detail": detail}
+
+
+def _is_long(path: Path) -> bool:
+    return path.stat().st_size > TAIL_CHARACTERS
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - READ_BYTES, 0))
+        text = file.read().decode(errors="replace")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[-TAIL_CHARACTERS:]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
