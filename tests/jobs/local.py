@@ -27,7 +27,7 @@ async def program(node: Operator, name: str = "", **more: Any) -> str:
         {"flag": "-c", "requires_value": True, "value_type": "string"},
         {"flag": "--more", "requires_value": True, "value_type": "string"},
     ]
-    said = {"name": name, "version": VERSION, "path": PYTHON, "parameters": parameters, **more}
+    said = {"tag": f"{name} - {VERSION}", "path": PYTHON, "parameters": parameters, **more}
     await node.done("executable", tag_of(name), "save", **said)
     return tag_of(name)
 
