@@ -10,8 +10,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from actors.rights import Rights
 from messages.base import Message
 from messages.envelope import ACTOR, OPERATOR, PEER, Address
+
+NO_RIGHTS = Rights()
 
 State = TypeVar("State")
 Command = TypeVar("Command", bound=Message)
@@ -102,7 +105,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """The instant of the message, in UTC; a redelivery has the same."""
     sender: str = OPERATOR
-    """``operator``, ``actor``, ``alarm`` or ``peer/<name>``, verified."""
+    """``operator``, ``actor``, ``alarm``, ``peer/<name>``, ``user/<id>`` or ``machine/<id>``, verified."""
     cause: str = ""
     correlation: str = ""
     version: int = 0
@@ -113,6 +116,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What was found of that which ``Actor.needs`` asked for; None = there is none."""
     users: Mapping[Users, Sequence[Known]] = {}
     """Whom ``Actor.needs`` asked for by what they use, at most USERS_MAX each."""
+    rights: Rights = NO_RIGHTS
+    """Who may do what, as of the message before."""
 
     @property
     def peer(self) -> str:
@@ -296,13 +301,18 @@ class Actor(Generic[State, Command, Event]):
     copies: Callable[[State, str, str], tuple[int, int] | None] = no_copies
     """Return the generation and version of the copy that a peer should hold, given its name and ours."""
     internal: frozenset[str] = frozenset()
-    """The verbs that only actors of this node (and granted peers, through their gateway) may say."""
+    """The verbs that only actors of this node (and granted peers, through their gateway) may say.
+
+    To say any other verb, a user needs a right of that name: nobody but an admin has it for a new kind.
+    """
     peers_may: frozenset[str] = frozenset()
     """The verbs that a peer may say; the entity itself checks by ``turn.peer`` what it may touch."""
     tells: Callable[[State, Command, Turn], Mapping[str, Any]] = tell_nothing
     """Return what the outcome of a command tells that has changed nothing."""
     passes: Callable[[State, Command, Turn], Sequence[Effect]] = pass_nothing
     """Return what a command causes that has changed nothing here: it is only passed on."""
+    belongs_to: str = ""
+    """The kind that ``Summary.parent`` is an id of: rights over that one are rights over this."""
     family: str = ""
     """Kinds of one family share their ids: under an id that another of them has, all is ``wrong_kind``."""
     ids_return: bool = False

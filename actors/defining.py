@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import environment, graph, schedule, sharing, starting, triggers, versions
+from actors import environment, graph, metadata_term, schedule, sharing, starting, triggers, versions
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
+from actors.rights import PERIMETERS
 from actors.sharing import Shares
 from actors.versions import Version
 from messages.copies import copy_id
@@ -48,7 +49,8 @@ def needs(save: Save, turn: Turn) -> Sequence[Need]:
     resources = [_entry(resource, turn.node) for resource in _named(save.graph)]
     workspace = ById("workspace", default_workspace(turn.me.id))
     there = [] if save.environment == MAIN else [ById("environment", save.environment)]
-    return [ByName("workflow", save.name), *names, workspace, *resources, *triggers.needs(save), *there]
+    more = [*metadata_term.needs(save.metadata), *triggers.needs(save), *there]
+    return [ByName("workflow", save.name), *names, workspace, *resources, *more]
 
 
 def workspace_name(workflow: str) -> str:
@@ -85,12 +87,17 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     if state.generation and state.definition is None:
         raise Rejected("deleted", "the workflow was deleted; take another id")
     asked = take(Definition, save)
+    lacking = turn.rights.defaults.keys() - save.metadata.keys()
+    if lacking:
+        given = {name: turn.rights.defaults[name] for name in sorted(lacking)}
+        asked = replace(asked, metadata={**save.metadata, **given})
     definition, note = _in_time(state, asked, turn)
     if definition == state.definition:
         return None
     _check_environment(state.definition, definition.environment, turn)
     versions.check(definition.definition)
     triggers.check(definition, turn)
+    metadata_term.check_all(definition.metadata, turn.known)
     check_name(save.name, turn.me.id, turn)
     return resaved(state, definition, turn, note)
 
@@ -221,6 +228,8 @@ def summary(state: State) -> Summary | None:
             "workspace": state.workspace,
             "shared": list(sharing.inside(state.shares)),
             **_paused(state),
+            **({PERIMETERS: list(definition.perimeters)} if definition.perimeters else {}),
+            **metadata_term.shown(definition.metadata),
             **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
         },
     )

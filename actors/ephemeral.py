@@ -39,6 +39,7 @@ def actor(table: Table) -> Actor[State, Any, Any]:
     kit, shown = Kit(table), Shown(table)
     return Actor(
         kind=table.kind,
+        belongs_to="registry",
         commands=tuple(kit.commands.values()),
         events=tuple(kit.events.values()),
         initial=State(),

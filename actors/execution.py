@@ -271,4 +271,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
     filters=frozenset({"end", "generation"}),
     view=view,
     internal=frozenset({"plan", "schedule", "remove", "slot_cancelled", "fire", "skip"}),
+    belongs_to="workflow",
 )

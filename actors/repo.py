@@ -159,4 +159,5 @@ ACTOR: Actor[State, Command, Event] = Actor(
     filters=frozenset({*Place.__struct_fields__, *tiers.Held.__struct_fields__}),
     view=view,
     internal=frozenset({"init"}),
+    belongs_to="registry",
 )

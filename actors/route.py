@@ -87,4 +87,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
     filters=frozenset({"method", "path"}),
     view=view,
     internal=frozenset({"claim", "release"}),
+    belongs_to="workflow",
 )

@@ -206,6 +206,8 @@ def _fork(state: State, command: Fork, turn: Turn) -> Sequence[Event]:
 def _propose(state: State, command: Propose, turn: Turn) -> Sequence[Event]:
     sharing.check_right(sharing.readers(state.shares, turn.node), turn.peer)
     save = sharing.proposed(Save, command.body)
+    if state.definition is not None:  # who may do what here is no peer's business
+        save = replace(save, perimeters=state.definition.perimeters)
     if take(Definition, save) == state.definition:
         return []
     sharing.check_generation(command.generation, state.generation)
@@ -379,7 +381,9 @@ ACTOR: Actor[State, Any, Any] = Actor(
     needs=needs,
     alarms=alarms,
     summary=summary,
-    filters=frozenset({"active", "schedule_active", "environment", "workspace", "shared", "paused"}),
+    filters=frozenset(
+        {"active", "schedule_active", "environment", "workspace", "shared", "paused", "metadata"}
+    ),
     view=view,
     questions={**launching.QUESTIONS, **scheduling.QUESTIONS},
     copies=copies,

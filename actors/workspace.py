@@ -236,4 +236,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
     copies=copies,
     internal=frozenset({"propose", "follow", "unfollow", "join", "leave", "announce"}),
     peers_may=frozenset({"propose"}),
+    belongs_to="workflow",
 )

@@ -19,6 +19,10 @@ ALARM = "alarm"
 """The sender of the alarm that an actor asked for."""
 PEER = "peer/"
 """How the sender of what a peer said begins; the name of the peer follows."""
+PERSON, MACHINE = "user/", "machine/"
+"""How the sender of what a user of this node said begins who has proved it; its id follows."""
+NOBODY = "nobody"
+"""The sender of what bears a proof that is wrong, or of somebody whom the node does not know."""
 
 RETRY = -1
 """The ``expect`` of a command whose version conflicts the node retries by itself."""
@@ -60,10 +64,17 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
     attempt: int = 1
     """How many times this message has been delivered."""
+    proof: str = ""
+    """The public key that has signed it, or ``as/<id>``: the server vouches for this user."""
     is_call: bool = False
     """Whether the sender waits for the outcome: a mistake is answered then, and no dead letter."""
     fault: tuple[str, str] | None = None
     """The code and detail of what the edge found wrong with it."""
+
+    @property
+    def digest(self) -> bytes:
+        """What tells it from another message under the same id."""
+        return digest(self.body, self.sender if self.proof else "")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,9 +117,9 @@ def _hash(text: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def digest(body: bytes) -> bytes:
-    """Return what tells two bodies under one id apart."""
-    return blake2b(body, digest_size=8).digest()
+def digest(body: bytes, user: str = "") -> bytes:
+    """Return what tells two messages under one id apart: the body, and the user who has proved to say it."""
+    return blake2b(body, digest_size=8, key=_hash(user).encode() if user else b"").digest()
 
 
 def micros(at: datetime) -> int:

@@ -9,6 +9,7 @@
 ``covey.<node>.task.<queue>``                 work for workers
 ``covey.<node>.in.<anything>``                 a CloudEvent from outside, durable
 ``covey.<node>.out.<peer>``                   what this node says to one peer, signed
+``covey.<node>.as.<user>.<cmd, call, ask>…``  the same three, by a user whom the server vouches for
 ``covey.<node>.meet``                         an invited node says who it is, in its own account
 ============================================  ====================================================
 """
@@ -16,10 +17,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COMMAND = re.compile(r"covey\.[^.]+\.(?:cmd|call)\.({0})\.({0})\.({0})".replace("{0}", TOKEN.pattern))
+_AS = re.compile(r"(covey\.[^.]+)\.as\.([^.]+)\.(.*)", re.DOTALL)
 
 MESSAGE_ID = "Nats-Msg-Id"
 CE_ID = "ce-id"
@@ -37,7 +40,11 @@ SENDER = "covey-sender"
 SEAL = "covey-seal"
 """Proves that a message on our bus which names a sender was written by this node's own relay."""
 SIGNATURE = "covey-signature"
-"""The Ed25519 signature of a federated message over its exact bytes, base64url."""
+"""An Ed25519 signature, base64url: over the exact bytes for a peer, over ``signed`` of a user's message."""
+SIGNER = "covey-signer"
+"""The public key of the user who has signed a command or a question."""
+SIGNED_AT = "covey-signed-at"
+"""When that was, RFC 3339 in UTC."""
 
 
 class Destination(NamedTuple):
@@ -54,6 +61,34 @@ class Question(NamedTuple):
     kind: str
     id: str
     query: str
+
+
+def signed(subject: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return what a user signs: five lines, and the exact body. What is not there is an empty line."""
+    told = ["covey-1", subject, *[headers.get(name, "").strip() for name in (MESSAGE_ID, SIGNED_AT, EXPECT)]]
+    return "\n".join([*told, ""]).encode() + body
+
+
+def speaker(subject: str) -> str:
+    """Return the id of the user on whose own subject something is said, or nothing."""
+    found = _AS.fullmatch(subject)
+    return found.group(2) if found else ""
+
+
+def plain(subject: str) -> str:
+    """Return what a subject is without the user on whose own subject it is said."""
+    found = _AS.fullmatch(subject)
+    return f"{found.group(1)}.{found.group(3)}" if found else subject
+
+
+def spoken(node: str, user: str, subject: str) -> str:
+    """Name the subject on which a user whom the server vouches for says what goes to a subject."""
+    return f"covey.{node}.as.{user}.{subject.split('.', 2)[2]}"
+
+
+def what(subject: str) -> str:
+    """Return which sort of subject it is: ``cmd``, ``call``, ``ask``, …"""
+    return (plain(subject).split(".", 3) + [""] * 3)[2]
 
 
 def is_token(text: str) -> bool:

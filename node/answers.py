@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.actor import Actor, Rejected, Turn
+from actors.judging import Asked, forbidden, is_free, stranger
+from actors.rights import Readable
 from messages.base import encode
 from messages.copies import copy_id
-from messages.envelope import OPERATOR, PEER, Address, Outcome, instant
+from messages.envelope import ACTOR, PEER, Address, Outcome, instant
 from messages.subjects import is_token
 from node.engine import Engine
 from node.filters import read_filter
@@ -19,7 +21,7 @@ from node.history import History, tell
 from node.live import Live
 from node.questions import ASK_SECONDS, AskPeer
 from node.refusals import check_kind
-from store.queries import listing
+from store.queries import Within, listing
 from store.store import Store
 
 WAIT_SECONDS = 30.0
@@ -37,13 +39,17 @@ class Asker(NamedTuple):
 
     at: int
     """In microseconds since 1970."""
-    peer: str = ""
-    """Nothing: a client of our own bus."""
+    sender: str = ACTOR
+    """As of a command; the node itself may ask all."""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether another node asks."""
+        return self.sender.startswith(PEER)
 
     def turn(self, me: Address, node: str) -> Turn:
         """Return what an entity is given of the question besides what is asked."""
-        sender = PEER + self.peer if self.peer else OPERATOR
-        return Turn(me=me, node=node, message="", at=instant(self.at), sender=sender)
+        return Turn(me=me, node=node, message="", at=instant(self.at), sender=self.sender)
 
 
 class Answers:
@@ -64,18 +70,14 @@ class Answers:
         """By kind and query, what adds to an answer that which only the world outside has."""
 
     async def answer(self, kind: str, id: str, query: str, body: bytes, now: int) -> bytes:
-        """Return the JSON of the answer, or of a refusal; what only a peer knows, it is asked for."""
-        return await self._reply((kind, id, query), body, Asker(now))
+        """Return what the node itself wants to know, as it would be told to whoever may ask all."""
+        return await self.reply((kind, id, query), body, Asker(now))
 
-    async def answer_peer(self, kind: str, id: str, query: str, body: bytes, asker: Asker) -> bytes:
-        """Return what a peer is told: of ourselves alone, and only what peers may ask."""
-        actor = self._actors.get(kind)
-        question = actor.questions.get(query) if actor is not None else None
-        if question is None or not question.peers_may_ask:
-            return refusal(kind, id, Rejected("not_granted", f"peers may not ask {query}"))
-        return await self._reply((kind, id, query), body, asker)
+    async def reply(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> bytes:
+        """Return the JSON of the answer to (kind, id, query), or of a refusal.
 
-    async def _reply(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> bytes:
+        What only a peer knows, it is asked for; a peer is told of ourselves alone.
+        """
         kind, id, _ = what
         try:
             return encode(await self._answer(what, body, asker))
@@ -87,16 +89,20 @@ class Answers:
     async def _answer(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> Any:
         kind, id, query = what
         actor = self._actors.get(kind)
+        if asker.is_peer:
+            self._admit(actor, Asked(asker.sender, kind, id, query))
         if actor is None:
             raise Rejected("unknown_kind", f"no {kind}; there are {', '.join(sorted(self._actors))}")
         asked = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         if query == "list" and not id:
-            return await self._list(kind, asked)
+            return await self._list(kind, asked, asker)
         id = id or str(asked.pop("id", ""))
-        if "/" in id and query in actor.questions and self._ask_peer is not None and not asker.peer:
+        if "/" in id and query in actor.questions and self._ask_peer is not None and not asker.is_peer:
+            await self._admit_to(self._actors["copy"], _whole(kind, id)[1], query, asker)
             return await _ask_owner(self._ask_peer, actor, (id, query), asked)
         kind, id = _whole(kind, id)
         actor = self._actors[kind]
+        await self._admit_to(actor, id, query, asker)
         if query == "get":
             return await self._get(actor, id)
         if query == "history":
@@ -107,12 +113,32 @@ class Answers:
             known = ", ".join(["get", "history", "list", *actor.questions])
             raise Rejected("unknown_query", f"{kind} has no question {query}; it has {known}")
         about = msgspec.convert(asked, question.query)
-        if question.waits is not None and not asker.peer:
+        if question.waits is not None and not asker.is_peer:
             await self._wait(actor, id, question.waits, getattr(about, "timeout", WAIT_SECONDS))
         live = await self._look(actor, id)
         found = question.answer(live.state, about, asker.turn(Address(kind, id), self._engine.node))
         complete = self.completes.get((kind, query))
         return found if complete is None else await complete(found)
+
+    async def _admit_to(self, actor: Actor[Any, Any, Any], id: str, query: str, asker: Asker) -> None:
+        """Raise Rejected when one may not ask that of an entity."""
+        if not is_free(self._engine.rights, asker.sender) and not asker.is_peer:
+            live = await self._engine.peek(actor.kind, id)
+            self._admit(actor, Asked(asker.sender, actor.kind, id, query, summary=live.summary))
+
+    def _admit(self, actor: Actor[Any, Any, Any] | None, asked: Asked) -> None:
+        no = forbidden(self._engine.rights, actor, asked)
+        if no is not None:
+            raise no
+
+    def _readable(self, actor: Actor[Any, Any, Any], asker: Asker) -> Readable:
+        """Return what of a kind the asker may be shown; raises Rejected when it may ask nothing at all."""
+        rights, sender = self._engine.rights, asker.sender
+        if is_free(rights, sender):
+            return Readable(is_all=True)
+        if (no := stranger(rights, sender)) is not None:
+            raise no
+        return rights.readable(sender.partition("/")[2], actor.kind, actor.belongs_to)
 
     async def _look(self, actor: Actor[Any, Any, Any], id: str) -> Live:
         """Return an entity; refuse one that its kind hides, and an id that another of its family has."""
@@ -150,8 +176,12 @@ class Answers:
         heading: dict[str, Any] = {"kind": actor.kind, "id": id, "version": live.version}
         return heading | shown | heading  # what a peer put into a copy does not rename it
 
-    async def _list(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _list(self, kind: str, asked: dict[str, Any], asker: Asker) -> dict[str, Any]:
         wanted = read_filter(self._actors[kind], asked)
+        readable = self._readable(self._actors[kind], asker)
+        if not readable.is_all:
+            within = Within(tuple(readable.entities), tuple(readable.parents))
+            wanted = msgspec.structs.replace(wanted, within=within)
         found, places = await listing(self._store, wanted)
         items: list[msgspec.Raw] = []
         size = 0

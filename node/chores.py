@@ -10,7 +10,7 @@ import msgspec
 from actors.actor import Actor
 from messages import workflow as workflow_messages
 from messages.base import Command, encode
-from messages.envelope import ACTOR, Address, Envelope, Outcome, derive
+from messages.envelope import ACTOR, PEER, Address, Envelope, Outcome, derive
 from messages.environment import MAIN, Create, Emptied, Empty
 from messages.peer import (
     PAGE,
@@ -129,8 +129,8 @@ class Chores:
     async def _answer(self, id: str, body: bytes) -> None:
         task = msgspec.json.decode(body, type=AnswerTask)
         ask = task.ask
-        asked = (ask.kind, ask.id, ask.query, bytes(ask.body))
-        reply = await self._answers.answer_peer(*asked, Asker(self._clock(), task.peer))
+        asker = Asker(self._clock(), PEER + task.peer)
+        reply = await self._answers.reply((ask.kind, ask.id, ask.query), bytes(ask.body), asker)
         answer = Answer(question=ask.question, reply=msgspec.Raw(reply))
         await self._order((id, 0), Address("peer", task.peer), answer)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 
 from bus.keys import is_sealed
 from messages import subjects
-from messages.envelope import OPERATOR, RETRY, Address, Envelope
+from messages.envelope import NOBODY, OPERATOR, RETRY, Address, Envelope
 from messages.headers import HeaderLines
+from node.proof import UNSIGNED, proven
 from store.step import Outgoing
 
 BODY_BYTES_MAX = 256 * 1024
@@ -32,9 +33,13 @@ Arrival = tuple[Callable[[], str], int, int]
 class Edge:
     """Makes envelopes of what one node's bus delivers."""
 
-    def __init__(self, node: str, secret: bytes) -> None:
+    def __init__(
+        self, node: str, secret: bytes, is_stranger: Callable[[str], bool] = lambda _proof: False
+    ) -> None:
         self._node = node
         self._secret = secret
+        self._is_stranger = is_stranger
+        """Says of a proof, or of none (empty), whether nobody is known now whom it stands for."""
 
     def order(self, row: Outgoing, at: int) -> Envelope:
         """Make the envelope of a command that this node itself has ordered, as if the bus brought it."""
@@ -53,14 +58,20 @@ class Edge:
     ) -> Envelope:
         make_id, at, attempt = arrival
         id = headers.get(subjects.MESSAGE_ID) or headers.get(subjects.CE_ID) or make_id()
-        to, verb, fault = _destination(subject)
+        to, verb, fault = _destination(subjects.plain(subject))
         expect, wrong = _expect(headers.get(subjects.EXPECT))
         fault = fault or wrong or _oversize(body) or _bad_id(id) or _long_header(headers)
         kept = {} if fault else headers
-        sender = headers.get(subjects.SENDER, OPERATOR)
-        if sender != OPERATOR and not is_own and not is_sealed(self._secret, id, subject, headers, body):
+        sender, proof = headers.get(subjects.SENDER, OPERATOR), UNSIGNED
+        if sender == OPERATOR:
+            proof = proven(subject, headers, body, at)
+            fault = fault or proof.fault
+            sender = NOBODY if proof.of or proof.fault else OPERATOR
+        elif not is_own and not is_sealed(self._secret, id, subject, headers, body):
             fault = fault or ("bad_seal", f"{subjects.SENDER} is written by the node alone; leave it out")
-            sender = OPERATOR
+            sender = NOBODY if subjects.speaker(subject) else OPERATOR
+        if sender in (NOBODY, OPERATOR) and (proof.fault or self._is_stranger(proof.of)):
+            id = make_id()  # else it would take the id from whoever it belongs to
         return Envelope(
             id=make_id() if _bad_id(id) else id,
             to=to,
@@ -73,7 +84,8 @@ class Edge:
             expect=expect,
             traceparent=kept.get(subjects.TRACEPARENT, ""),
             attempt=attempt,
-            is_call=subject.split(".", 3)[2:3] == ["call"],
+            proof=proof.of,
+            is_call=subjects.what(subject) == "call",
             fault=fault,
         )
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.actor import Actor, ById, ByName, Users
+from actors.rights import KINDS, Rights
 from messages.envelope import RETRY, Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result
@@ -68,6 +69,15 @@ class Engine:
     def peers(self, names: frozenset[str]) -> None:
         self._handler.peers = names
 
+    @property
+    def rights(self) -> Rights:
+        """Who may do what, as the last decision has left it."""
+        return self._handler.rights
+
+    @rights.setter
+    def rights(self, rights: Rights) -> None:
+        self._handler.rights = rights
+
     async def handle(
         self, envelopes: Sequence[Envelope], sent: Sequence[tuple[int, int]] = ()
     ) -> list[Result]:
@@ -116,11 +126,19 @@ class Engine:
         except Exception:
             for key in chain.from_iterable(batch.lives for batch in draft.batches):
                 self._cache.drop(key)
+            await self.forget(draft)
             await self._store.write((), sent)
             return None
         for batch in draft.batches:
             self._keep(batch)
         return results
+
+    async def forget(self, draft: Draft) -> None:
+        """Judge by what is stored again: the changes of a draft did not come to be."""
+        changed = {key for batch in draft.batches for key in batch.changed}
+        for kind, id in changed:
+            if kind in KINDS or self.rights.named(f"{kind}/{id}"):
+                self._handler.note_rights((kind, id), (await self.peek(kind, id)).summary)
 
     async def redo(self, draft: Draft) -> list[Result]:
         """Handle the messages of a batch that could not be written one by one, and no orders with them."""
@@ -133,7 +151,13 @@ class Engine:
     async def rehearse(self, envelope: Envelope, lives: dict[Key, Live]) -> Result:
         """Handle one message on ``lives`` and what is stored; it changes ``lives`` alone."""
         batch = await self.prepare([envelope], lives)
-        (result,) = self._handler.run(batch)
+        rights = self._handler.rights
+        try:
+            for key, live in lives.items():
+                self._handler.note_rights(key, live.summary)
+            (result,) = self._handler.run(batch)
+        finally:
+            self._handler.rights = rights
         lives.update(batch.changed)
         return result
 
@@ -163,11 +187,13 @@ class Engine:
                 await self._store.write([result.step] if result.step else [])
             except VersionConflict as error:
                 self._cache.drop((envelope.to.kind, envelope.to.id))
+                await self.forget(draft)
                 failure: Exception = error
                 continue
             except sqlite3.OperationalError:
                 raise
             except Exception as error:
+                await self.forget(draft)
                 failure = error
                 break
             self._keep(draft.batch)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from messages.booking import Hold
-from messages.envelope import instant, rfc3339
+from messages.envelope import ACTOR, instant, rfc3339
 from node.data import data_not_online
 from node.engine import Engine
 from node.foresight import Verdict, foresee
@@ -22,11 +22,11 @@ class Explain(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def explain(
-    asked: Explain, engine: Engine, node: str, asides: tuple[int, AskPeer | None]
+    asked: Explain, engine: Engine, node: str, asides: tuple[int, AskPeer | None], sender: str = ACTOR
 ) -> dict[str, Any]:
     """Return every message, peer, execution and booking that saving would make, and what is in the way."""
     now, ask_peer = asides
-    rehearsal = Rehearsal(engine, node, now)
+    rehearsal = Rehearsal(engine, node, now, sender)
     heard = await rehearsal.play([_document(fields) for fields in asked.documents])
     bookings = [booking for message in heard for booking in _bookings(message)]
     conflicts = [conflict for message in heard for conflict in _refused_slots(message, node)]

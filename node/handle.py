@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Rejected, Trim, Turn, Users, no_needs
+from actors.actor import Actor, Effect, Rejected, Summary, Trim, Turn, Users, no_needs
+from actors.judging import Asked, forbidden
+from actors.rights import KINDS, PERIMETERS, Rights
 from messages.base import Alarm, encode, tag
-from messages.envelope import ALARM, OPERATOR, PEER, Envelope, Outcome, digest, instant
+from messages.envelope import ACTOR, ALARM, Envelope, Outcome, instant
 from node.batch import Batch, Job
 from node.deletion import FREE, OWN, alarms, deleted_since
 from node.live import Key, Live, blank
@@ -44,6 +47,7 @@ class Handler:
     def __init__(self, node: str, actors: Mapping[str, Actor[Any, Any, Any]], trail: Trail) -> None:
         self.actors = actors
         self.peers: frozenset[str] = frozenset()
+        self.rights = Rights(node)
         self._node = node
         self._trail = trail
         self._decoders = {
@@ -101,7 +105,15 @@ class Handler:
 
     def run(self, batch: Batch) -> list[Result]:
         """Handle every job in order."""
-        return [self._one(batch, job) for job in batch.jobs]
+        return [self._one(batch, self._identified(job)) for job in batch.jobs]
+
+    def _identified(self, job: Job) -> Job:
+        """Say who has proved to say a message, as it is known when its turn comes."""
+        if not job.envelope.proof:
+            return job
+        said = job.envelope
+        sender = self.rights.sender(said.proof)
+        return dataclasses.replace(job, envelope=msgspec.structs.replace(said, sender=sender))
 
     def notice_peers(self, batch: Batch) -> None:
         """Remember which peers copies are exchanged with, as the batch has left them."""
@@ -131,7 +143,7 @@ class Handler:
         envelope = job.envelope
         before = batch.outcomes.get(envelope.id)
         if before is not None:
-            is_same = before[0] == digest(envelope.body)
+            is_same = before[0] == envelope.digest
             return Result(envelope, before[1] if is_same else self._reused(envelope))
         try:
             if not has_read(batch, job):
@@ -170,7 +182,8 @@ class Handler:
         live = batch.changed.get(job.key) or batch.lives[job.key]
         turn = self._informed(batch, job, live)
         try:
-            self._admit(actor, envelope)
+            if envelope.sender != ACTOR:
+                self._admit(job, actor, live)
             if job.relatives and not live.version:
                 check_kind(job.key, batch.relative(job))
             check_version(envelope, live.version)
@@ -185,12 +198,12 @@ class Handler:
             return refused_step(self._trail, envelope, no, live.version, effects)
         return self._advance(batch, job, live, (events, turn))
 
-    def _admit(self, actor: Actor[Any, Any, Any], envelope: Envelope) -> None:
-        verb, sender = envelope.verb, envelope.sender
-        if sender == OPERATOR and verb in actor.internal:
-            raise Rejected("not_granted", f"{actor.kind}.{verb} is said by the node itself, not from outside")
-        if sender.startswith(PEER) and verb not in actor.peers_may:
-            raise Rejected("not_granted", f"a peer may not say {actor.kind}.{verb}")
+    def _admit(self, job: Job, actor: Actor[Any, Any, Any], live: Live) -> None:
+        said = job.envelope
+        asked = Asked(said.sender, *job.key, said.verb, job.command, live.summary)
+        refusal = forbidden(self.rights, actor, asked)
+        if refusal is not None:
+            raise refusal
 
     def _advance(self, batch: Batch, job: Job, live: Live, decision: tuple[Sequence[Any], Turn]) -> Step:
         actor, envelope = job.actor, job.envelope
@@ -222,6 +235,8 @@ class Handler:
         )
         step, after = done_step(self._trail, envelope, live, after, (recorded, effects))
         batch.changed[job.key] = after
+        if actor.kind in KINDS or _names_perimeters(live.summary) or _names_perimeters(summary):
+            self.note_rights(job.key, summary)
         return step
 
     def _informed(self, batch: Batch, job: Job, live: Live) -> Turn:
@@ -230,6 +245,10 @@ class Handler:
         users = {need: batch.users(need) for need in job.needs if isinstance(need, Users)}
         turn = self._turn(job.envelope, live.version, known)
         return msgspec.structs.replace(turn, users=users) if users else turn
+
+    def note_rights(self, key: Key, summary: Summary | None) -> None:
+        """Judge by a change of an entity from the next message on."""
+        self.rights = self.rights.note(*key, None if summary is None else summary.fields)
 
     def _shed(self, batch: Batch, job: Job, actor: Actor[Any, Any, Any], live: Live) -> Step:
         """Forget the events of a deleted entity, or all of it: no actor decides on that."""
@@ -251,7 +270,12 @@ class Handler:
             version=version,
             peers=self.peers,
             known=known or {},
+            rights=self.rights,
         )
+
+
+def _names_perimeters(summary: Summary | None) -> bool:
+    return summary is not None and PERIMETERS in summary.fields and not summary.owner
 
 
 def _pointer(path: str) -> str:

@@ -130,6 +130,7 @@ class Intake:
             return None
         if writing is not None and not writing.result():
             # what it was decided on did not come to be
+            await self._engine.forget(draft)
             draft = await self._decide(await self._prepare(items))
         return Taken(items, draft)
 

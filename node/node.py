@@ -13,15 +13,15 @@ from typing import Any
 
 import msgspec
 
-from actors.actor import Actor
+from actors.actor import Actor, Rejected
 from bus.connection import Bus, Heard
 from bus.consumer import Consumer, Delivery
 from bus.streams import COMMANDS, TASKS, settings
 from bus.tasks import end
 from messages import subjects
-from messages.envelope import Envelope, derive
+from messages.envelope import OPERATOR, Envelope, derive
 from node.alarms import NEVER, Bell, ring
-from node.answers import Answers
+from node.answers import Answers, Asker, refusal
 from node.chores import QUEUES, Chores
 from node.edge import Edge
 from node.engine import Engine
@@ -32,8 +32,10 @@ from node.intake import Intake
 from node.jobs.worker import JOBS
 from node.links import Links
 from node.operate import Operations
+from node.proof import proven
 from node.questions import Questions
 from node.relay import Relay
+from node.standing import load
 from node.trail import CMD, EVT, TASK
 from node.workers import running
 from node.workers.own import Own
@@ -123,6 +125,7 @@ class Node:
             _LOG.warning("the stream setting %s", line)
         await self.heal()
         parts.engine.peers = await self._peers()
+        parts.engine.rights = await load(parts.store, parts.engine.rights)
         ringing = ring(parts.store, clock, self._ring, self._bell)
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
@@ -274,12 +277,18 @@ class Node:
         arrival = (new_id, clock(), 1)
         return await self._parts.intake.call(self._parts.edge.envelope(subject, headers, body, arrival))
 
-    async def _ask(self, subject: str, _headers: dict[str, str], body: bytes) -> bytes:
-        question = subjects.parse_ask(subject)
+    async def _ask(self, subject: str, headers: dict[str, str], body: bytes) -> bytes:
+        question = subjects.parse_ask(subjects.plain(subject))
         kind, id, query = question or ("", "", "")
+        now = clock()
+        proof = proven(subject, headers, body, now)
+        if proof.fault is not None:
+            return refusal(kind, id, Rejected(*proof.fault))
+        sender = self._parts.engine.rights.sender(proof.of) if proof.of else OPERATOR
+        asker = Asker(now, sender)
         if kind == "node":
-            return await self._parts.operations.answer(query, body)
-        return await self._parts.answers.answer(kind, id, query, body, clock())
+            return await self._parts.operations.answer(query, body, asker)
+        return await self._parts.answers.reply((kind, id, query), body, asker)
 
     async def _task(self, queue: str, delivery: Delivery) -> None:
         id = delivery.headers.get(subjects.CE_ID, derive(self._epoch, delivery.sequence))

@@ -9,16 +9,19 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.actor import Rejected
+from actors.judging import NODE, Asked, forbidden
 from bus.connection import Bus
 from bus.sealing import ALGORITHM, key_name
 from messages.base import encode
-from messages.envelope import OPERATOR, Address, Envelope, derive, rfc3339
-from node.answers import refusal
+from messages.envelope import ACTOR, OPERATOR, Address, Envelope, derive, rfc3339
+from node.answers import Asker, refusal
 from node.engine import Engine
 from node.explain import Explain, explain
 from node.intake import Intake
 from node.meeting import Meeting
 from node.questions import Questions
+from node.standing import QUERIES as STANDING
+from node.standing import told
 from node.vault import Vault
 from store.queries import cascade, dead_letter, dead_letters, figures, settle_dead_letter
 from store.store import Store
@@ -60,6 +63,21 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """Ask without saying more."""
 
 
+ASKED: dict[str, type[Any]] = {
+    "invite": Invite,
+    "accept": Accept,
+    "trace": Trace,
+    "dead_letters": DeadLetters,
+    "dead_letter": DeadLetter,
+    "retry": DeadLetter,
+    "discard": DeadLetter,
+    "health": Nothing,
+    "explain": Explain,
+    "secret_key": Nothing,
+}
+QUERIES = {**ASKED, **STANDING}
+"""Everything that the node itself can be asked, with what the question says."""
+
 SyncAlways = Callable[[], Awaitable[bool | None]]
 """Asks the server whether it syncs every write; None: it does not tell us."""
 
@@ -80,26 +98,26 @@ class Operations:
         self._store, self._bus, self._intake, self._meeting, self._engine, self._questions = parts
         self._streams = streams
         self._clock, self._sync_always, self._vault, self._isolation = asides
-        self.queries: dict[str, tuple[type[Any], Answer]] = {
-            "invite": (Invite, self._invite),
-            "accept": (Accept, self._accept),
-            "trace": (Trace, self._trace),
-            "dead_letters": (DeadLetters, self._dead_letters),
-            "dead_letter": (DeadLetter, self._dead_letter),
-            "retry": (DeadLetter, self._retry),
-            "discard": (DeadLetter, self._discard),
-            "health": (Nothing, self._health),
-            "explain": (Explain, self._explain),
-            "secret_key": (Nothing, self._secret_key),
-        }
+        answers: tuple[Answer, ...] = (
+            *(self._invite, self._accept, self._trace, self._dead_letters, self._dead_letter),
+            *(self._retry, self._discard, self._health, self._explain, self._secret_key),
+        )
+        self._answers = dict(zip(ASKED, answers, strict=True))
 
-    async def answer(self, query: str, body: bytes) -> bytes:
+    async def answer(self, query: str, body: bytes, asker: Asker) -> bytes:
         """Return the JSON of the answer, or of a refusal."""
         try:
-            if query not in self.queries:
-                raise Rejected("unknown_query", f"there is no {query}; there are {', '.join(self.queries)}")
-            type_, answer = self.queries[query]
-            return encode(await answer(msgspec.json.decode(body or b"{}", type=type_)))
+            refused = forbidden(self._engine.rights, None, Asked(asker.sender, NODE, "", query))
+            if refused is not None:
+                raise refused
+            if query in STANDING:
+                return encode(told(self._engine.rights, asker.sender, query, body))
+            if query not in ASKED:
+                raise Rejected("unknown_query", f"there is no {query}; there are {', '.join(QUERIES)}")
+            asked = msgspec.json.decode(body or b"{}", type=ASKED[query])
+            if isinstance(asked, Explain):
+                return encode(await self._explain(asked, asker.sender))
+            return encode(await self._answers[query](asked))
         except Rejected as no:
             return refusal("node", self._node, no)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -120,8 +138,9 @@ class Operations:
         ]
         return {"node": self._node, "messages": messages}
 
-    async def _explain(self, asked: Explain) -> dict[str, Any]:
-        return await explain(asked, self._engine, self._node, (self._clock(), self._questions.ask))
+    async def _explain(self, asked: Explain, sender: str = ACTOR) -> dict[str, Any]:
+        asides = (self._clock(), self._questions.ask)
+        return await explain(asked, self._engine, self._node, asides, sender)
 
     async def _dead_letters(self, asked: DeadLetters) -> dict[str, Any]:
         rows = await dead_letters(self._store, asked.state, asked.after, asked.limit)

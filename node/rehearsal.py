@@ -11,7 +11,7 @@ import msgspec
 
 from actors.actor import Summary
 from messages import subjects
-from messages.envelope import ACTOR, OPERATOR, Address, Envelope, Outcome
+from messages.envelope import ACTOR, Address, Envelope, Outcome
 from messages.headers import HeaderLines
 from messages.peer import Send
 from node.engine import Engine
@@ -48,10 +48,11 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 class Rehearsal:
     """Plays messages on what is stored, and forgets it all."""
 
-    def __init__(self, engine: Engine, node: str, now: int) -> None:
+    def __init__(self, engine: Engine, node: str, now: int, sender: str = ACTOR) -> None:
         self._engine = engine
         self._node = node
         self._now = now
+        self._sender = sender
         self._lives: dict[tuple[str, str], Live] = {}
         self._waiting: deque[Envelope] = deque()
         self.heard: list[Heard] = []
@@ -68,7 +69,7 @@ class Rehearsal:
                     verb=document.verb,
                     body=msgspec.json.encode(document.fields),
                     at=self._now,
-                    sender=OPERATOR,
+                    sender=self._sender,
                     is_call=True,
                 )
             )

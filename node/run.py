@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,6 +38,7 @@ from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.routes import Routes
 from node.settings import Settings
+from node.standing import FIRST, enrol
 from node.workers.own import Own
 from node.workers.pinging import server_name
 from node.workers.running import Running
@@ -67,6 +69,8 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
             bus.on_disconnect = parts.relay.hold
             bus.on_reconnect = lambda: node.reconnected(group)
             await node.start(group)
+            if not (await parts.engine.peek("user", FIRST)).version:
+                await enrol(home.node, home.key(FIRST), parts.intake.call, clock)
             listener = await _listen(home, settings, parts)
             home.announce(parts.links.url, _operator_seed(home, settings), listener.url if listener else "")
             try:
@@ -131,7 +135,12 @@ def _assemble(
     store, bus, server = outside
     url = server.url if server else settings.nats
     engine = Engine(home.node, ACTORS, store)
-    edge = Edge(home.node, home.seal_secret())
+    engine.rights = dataclasses.replace(engine.rights, is_open=settings.is_open())
+
+    def is_stranger(proof: str) -> bool:
+        return engine.rights.is_stranger(proof)
+
+    edge = Edge(home.node, home.seal_secret(), is_stranger)
     handover = Handover(engine, edge.order, clock)
     intake = Intake(engine, lambda rows: node.relay(rows), reach, handover)  # noqa: PLW0108  # the node is made below
     questions = Questions(intake, clock)

@@ -15,6 +15,8 @@ from node.jobs.means import Means
 from node.jobs.worker import JOBS
 from node.workers.running import QUEUES
 
+UNSIGNED = ("admin", "nobody")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -35,6 +37,8 @@ class Settings:
     """Or an nkey seed file."""
     ca: Path | None = None
     """The certificate authority of that NATS, and of those of peers."""
+    unsigned: str = ""
+    """Who speaks unsigned over our bus: ``admin`` or ``nobody``; empty: the former on the node's own NATS."""
     has_worker: bool = True
     """Whether the node itself does the work of registries and runs."""
     left: tuple[str, ...] = ()
@@ -60,6 +64,8 @@ class Settings:
             # peers and other programs are told these URLs
             if urlsplit(url).username is not None:
                 raise ValueError(f"{name}: leave user and password out of the URL; give --creds or --nkey")
+        if self.unsigned not in ("", *UNSIGNED):
+            raise ValueError(f"--unsigned {self.unsigned}: it is {' or '.join(UNSIGNED)}")
         parse_all(self.allow_egress)
         self.http_address()
         self.means(self.data).check()
@@ -75,6 +81,10 @@ class Settings:
             _check_file(name, path)
         _check_file("--tls-ca", self.ca)
         self.tls()
+
+    def is_open(self) -> bool:
+        """Say whether what comes unsigned counts as an admin's: our own NATS lets nobody else speak so."""
+        return self.unsigned == "admin" or not (self.unsigned or self.nats)
 
     def http_address(self) -> tuple[str, int] | None:
         """Return where the HTTP listener is to be; raises ValueError."""

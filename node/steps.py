@@ -9,7 +9,7 @@ import msgspec
 
 from actors.actor import Acknowledged, Effect, Rejected, Repeat, Trim
 from messages.base import Alarm, encode
-from messages.envelope import ALARM, Envelope, Outcome, digest, micros
+from messages.envelope import ALARM, Envelope, Outcome, micros
 from node.live import Live, freeze
 from node.trail import Trail, out_lane
 from store.step import Dead, Handled, Listed, Outgoing, Recorded, Step
@@ -132,7 +132,7 @@ def _refusal(
 def _handled(envelope: Envelope, outcome: bytes) -> Handled:
     return Handled(
         id=envelope.id,
-        digest=digest(envelope.body),
+        digest=envelope.digest,
         outcome=outcome,
         kind=envelope.to.kind,
         entity=envelope.to.id,

@@ -35,6 +35,13 @@ DEAD_COLUMNS = (
 )
 
 
+class Within(msgspec.Struct, frozen=True):
+    """Which entities may be shown at all: these, ``kind/id``, and those whose parent is one of these."""
+
+    entities: Sequence[str] = ()
+    parents: Sequence[str] = ()
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which entities a listing shows."""
 
@@ -51,6 +58,14 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
     after: tuple[str | int, str] | None = None
     """The order value and the shown id of the last one seen."""
+    within: Within | None = None
+    """None: all may be shown."""
+
+
+_WITHIN = (
+    "(kind || '/' || id IN (SELECT value FROM json_each(?))"
+    " OR (kind = ? AND parent IN (SELECT value FROM json_each(?))))"
+)
 
 
 def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
@@ -66,6 +81,10 @@ def _where(wanted: Filter) -> tuple[list[str], list[Any]]:
         for path, value in _leaves(asked, "$"):
             clauses.append(f"json_extract({place}, ?) = ?")
             values += [path, value if not isinstance(value, bool) else int(value)]
+    if wanted.within is not None:
+        clauses.append(_WITHIN)
+        values += [msgspec.json.encode(wanted.within.entities).decode(), wanted.kind]
+        values.append(msgspec.json.encode(wanted.within.parents).decode())
     if wanted.since is not None:
         clauses.append("at >= ?")
         values.append(wanted.since)
@@ -101,6 +120,15 @@ async def listing(store: Store, wanted: Filter) -> tuple[list[Found], list[tuple
     rows = await store.run(lambda db: list(db.execute(sql, (*values, min(wanted.limit, PAGE_MAX)))))
     entities = [found(row[1:]) for row in rows]
     return entities, [(row[0], entity.row.shown_id) for row, entity in zip(rows, entities, strict=True)]
+
+
+async def naming(store: Store, field: str) -> list[tuple[str, str, str]]:
+    """Return kind, id and fields of the entities of ours whose summary has a list under this name."""
+    sql = (
+        "SELECT kind, id, fields FROM entity"
+        " WHERE listed = 1 AND owner = '' AND instr(fields, ?) > 0 AND json_array_length(fields, ?) > 0"
+    )
+    return await store.run(lambda db: list(db.execute(sql, (f'"{field}":[', f'$."{field}"'))))
 
 
 class Chronicle(msgspec.Struct, frozen=True):

@@ -106,4 +106,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
     view=view,
     questions=QUESTIONS,
     internal=frozenset({"begin", "go"}),
+    belongs_to="workflow",
 )
