@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -40,6 +40,7 @@ class Clock:
         self.passed: dict[str, str] = {}
         """What was cancelled or forgotten before it started, and why."""
         self.inputs: dict[str, Launch] = {}
+        self._wanted: dict[Address, Mapping[str, datetime]] = {}
         self._rung: set[tuple[Address, str, datetime]] = set()
 
     @property
@@ -100,11 +101,7 @@ class Clock:
         raise AssertionError("it rings for ever")
 
     def _alarms(self) -> list[tuple[Address, str, datetime]]:
-        found = [
-            (to, name, at)
-            for to, state in self.states.items()
-            for name, at in _actor(to).alarms(state).items()
-        ]
+        found = [(to, name, at) for to, wanted in self._wanted.items() for name, at in wanted.items()]
         return [one for one in found if one not in self._rung]
 
     def _end(self, id: str) -> None:
@@ -139,7 +136,7 @@ class Clock:
                 raise
             return [], []
         after = reduce(actor.evolve, events, before)
-        self.states[to] = after
+        self.states[to], self._wanted[to] = after, actor.alarms(after)
         again = _refusal_or(lambda: list(actor.decide(after, command, turn)))
         assert again in ([], "state_conflict", "not_found"), (to, command, again)
         self._note(to, before, events)
