@@ -10,7 +10,17 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import environment, graph, metadata_term, schedule, sharing, starting, triggers, versions
+from actors import (
+    environment,
+    graph,
+    metadata_term,
+    schedule,
+    scheduled,
+    sharing,
+    starting,
+    triggers,
+    versions,
+)
 from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.plans import Plans
@@ -86,12 +96,14 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     """Return what a save changes, or None when it is all so already; raise Rejected as the rules say."""
     if state.generation and state.definition is None:
         raise Rejected("deleted", "the workflow was deleted; take another id")
-    asked = take(Definition, save)
+    said = take(Definition, save)
     lacking = turn.rights.defaults.keys() - save.metadata.keys()
     if lacking:
         given = {name: turn.rights.defaults[name] for name in sorted(lacking)}
-        asked = replace(asked, metadata={**save.metadata, **given})
-    definition, note = _in_time(state, asked, turn)
+        said = replace(said, metadata={**save.metadata, **given})
+    asked = scheduled.derived(said, state.definition, turn.at)
+    definition, note = in_time(state, asked, turn)
+    note = note or scheduled.note(said, asked)
     if definition == state.definition:
         return None
     _check_environment(state.definition, definition.environment, turn)
@@ -126,14 +138,14 @@ def resaved(state: State, definition: Definition, turn: Turn, note: str = "") ->
         or (before.name, before.resources) != (definition.name, definition.resources),
         is_planned_anew=before is None or _cause(before, state.demands) != _cause(definition, demands),
         note=note,
-        workflow_version=versions.number(state.versions, definition.definition),
+        workflow_version=versions.number(state.versions, definition),
         author=turn.sender,
         at=turn.at,
         routes_left=triggers.left(before, definition),
     )
 
 
-def _in_time(state: State, asked: Definition, turn: Turn) -> tuple[Definition, str]:
+def in_time(state: State, asked: Definition, turn: Turn) -> tuple[Definition, str]:
     """Check the schedule, and switch it off when its start is past; one that was on already goes on."""
     if asked.schedule is None:
         if asked.schedule_active:

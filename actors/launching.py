@@ -87,9 +87,14 @@ def _version(state: State, asked: workflow.VersionOf, _turn: Turn) -> dict[str, 
 
 
 def _difference(state: State, asked: workflow.Difference, _turn: Turn) -> dict[str, Any]:
-    old, new = (versions.find(state.versions, number).definition for number in (asked.old, asked.new))
+    old, new = (_content(versions.find(state.versions, number)) for number in (asked.old, asked.new))
     changes = [change._asdict() for change in difference(old, new)]
     return {"old": asked.old, "new": asked.new, "changes": changes}
+
+
+def _content(version: versions.Version) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(version))
+    return {name: found[name] for name in ("definition", "triggers")}
 
 
 QUESTIONS: Mapping[str, Question[State]] = {

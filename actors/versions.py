@@ -1,4 +1,4 @@
-"""The versions of what a workflow runs: each edit makes one, none changes."""
+"""The versions of what a workflow runs, and of what begins it: each edit makes one, none changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import msgspec
 
 from actors.actor import Rejected
 from actors.definition.check import check as faults
+from messages.triggers import Triggers
+from messages.workflow import Definition
 from messages.workflow_events import Saved
 
 KEPT = timedelta(days=30)
@@ -20,12 +22,13 @@ BYTES_MAX = 48 * 1024
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One definition, as it was saved."""
+    """One definition with its triggers, as it was saved."""
 
     number: int
     definition: dict[str, Any] | None
     author: str
     at: datetime
+    triggers: Triggers = ()
 
 
 def check(definition: dict[str, Any] | None) -> None:
@@ -44,12 +47,13 @@ def check(definition: dict[str, Any] | None) -> None:
         raise Rejected("invalid_definition", detail, at=f"/definition{first.at}", extra={"faults": told})
 
 
-def number(versions: tuple[Version, ...], definition: dict[str, Any] | None) -> int:
-    """Return the number of a definition that is saved now: the present one if nothing has changed in it."""
+def number(versions: tuple[Version, ...], saved: Definition) -> int:
+    """Return the number of what is saved now: the present one if nothing has changed in it."""
     if not versions:
-        return 0 if definition is None else 1
+        return 0 if saved.definition is None else 1
     last = versions[-1]
-    return last.number if last.definition == definition else last.number + 1
+    is_same = (last.definition, last.triggers) == (saved.definition, saved.triggers)
+    return last.number if is_same else last.number + 1
 
 
 def after(versions: tuple[Version, ...], saved: Saved) -> tuple[Version, ...]:
@@ -57,7 +61,11 @@ def after(versions: tuple[Version, ...], saved: Saved) -> tuple[Version, ...]:
     if saved.at is None or saved.workflow_version in (0, versions[-1].number if versions else 0):
         return versions
     version = Version(
-        number=saved.workflow_version, definition=saved.definition, author=saved.author, at=saved.at
+        number=saved.workflow_version,
+        definition=saved.definition,
+        triggers=saved.triggers,
+        author=saved.author,
+        at=saved.at,
     )
     # a version was replaced when the one after it was saved
     replaced = [*(later.at for later in versions[1:]), saved.at]

@@ -15,6 +15,7 @@ from actors import (
     orders,
     planning,
     plans,
+    scheduled,
     scheduling,
     sharing,
     starting,
@@ -78,6 +79,16 @@ def needs(command: Command, turn: Turn) -> Sequence[Need]:
     return []
 
 
+def points_at(state: State, command: Command) -> Sequence[ById]:
+    """Know who has the routes of the version that is gone back to."""
+    if not isinstance(command, RollBack) or state.definition is None:
+        return []
+    found = [one for one in state.versions if one.number == command.version]
+    return [
+        need for one in found for need in triggers.needs(replace(state.definition, triggers=one.triggers))
+    ]
+
+
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     """Write it, plan it, and take what owners, executions and shared workspaces say."""
     match command:
@@ -133,14 +144,16 @@ def _run(state: State, command: Run, turn: Turn) -> Sequence[Event]:
 
 
 def _roll_back(state: State, command: RollBack, turn: Turn) -> Sequence[Event]:
-    """Save the definition of an earlier version again; all else stays as it is."""
+    """Save the definition and the triggers of an earlier version again; all else stays as it is."""
     if state.definition is None:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
     version = versions.find(state.versions, command.version)
-    changed = replace(state.definition, definition=version.definition)
+    target = replace(state.definition, definition=version.definition, triggers=version.triggers)
+    changed, note = defining.in_time(state, scheduled.rolled_back(state.definition, target, turn.at), turn)
     if changed == state.definition:
         return []
-    saved = defining.resaved(state, changed, turn)
+    triggers.check(changed, turn)
+    saved = defining.resaved(state, changed, turn, note)
     return [saved, *_replan(state, saved, turn)]
 
 
@@ -382,6 +395,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     tells=launching.tells,
     answer=answer,
     needs=needs,
+    points_at=points_at,
     alarms=alarms,
     summary=summary,
     filters=frozenset(

@@ -85,7 +85,7 @@ def _add_roll_back(group: typer.Typer) -> None:
     async def roll_back(
         session: Session, id: Id, number: Number, *, expect: Expect = None, message: MessageId = ""
     ) -> int | None:
-        """Make what an earlier version ran the next version; nothing else of the workflow changes."""
+        """Make what an earlier version ran, and what began it, the next version; all else stays as it is."""
         async with session.node() as node:
             to = own(node, (KIND, id, "roll_back"))
             body = {"version": number}

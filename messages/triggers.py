@@ -1,4 +1,4 @@
-"""What begins the runs of a workflow: a request over HTTP, an event, a person."""
+"""What begins the runs of a workflow: a request over HTTP, an event, a person, the time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from messages import base
 from messages.base import Token
+from messages.schedule import Instant, Timing
 
 TRIGGERS_MAX = 50
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -45,5 +46,31 @@ class ManualTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag
     id: Token
 
 
-AnyTrigger: TypeAlias = HttpTrigger | EventTrigger | ManualTrigger
+class DateTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="date"):
+    """One instant; it becomes the schedule of the workflow."""
+
+    id: Token
+    start: Instant
+
+
+class CronTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="cron"):
+    """The instants of a cron expression; they become the schedule of the workflow."""
+
+    id: Token
+    cron: Annotated[str, msgspec.Meta(max_length=256)]
+    start: Instant | None = None
+    """Left out: from the first save on."""
+
+
+class RruleTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="rrule"):
+    """The instants of rules of iCalendar; they become the schedule of the workflow."""
+
+    id: Token
+    rrule: Annotated[str, msgspec.Meta(max_length=4096)]
+    start: Instant | None = None
+    """Left out: from the first save on."""
+
+
+TimeTrigger: TypeAlias = DateTrigger | CronTrigger | RruleTrigger
+AnyTrigger: TypeAlias = HttpTrigger | EventTrigger | ManualTrigger | TimeTrigger
 Triggers: TypeAlias = Annotated[tuple[AnyTrigger, ...], msgspec.Meta(max_length=TRIGGERS_MAX)]

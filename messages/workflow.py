@@ -73,7 +73,7 @@ class Definition(base.Value, frozen=True, kw_only=True):
     definition: dict[str, Any] | None = None
     """What it runs: a document of the Open Workflow Specification, DSL 1.0.3. Without one, others run it."""
     triggers: Triggers = ()
-    """What begins its runs, beside its schedule; each has an ``id`` of its own."""
+    """What begins its runs; each has an ``id`` of its own. A date, cron or rrule becomes the schedule."""
 
 
 class Save(Definition, base.Command, tag="workflow.save"):
@@ -119,7 +119,7 @@ class Launch(base.Command, tag="workflow.launch"):
 
 
 class RollBack(base.Command, tag="workflow.roll_back"):
-    """Make the definition of an earlier version the next one."""
+    """Make the definition and the triggers of an earlier version those of the next one."""
 
     version: Annotated[int, msgspec.Meta(ge=1)]
 
@@ -129,7 +129,7 @@ class Versions(base.Value, frozen=True, kw_only=True):
 
 
 class VersionOf(base.Value, frozen=True, kw_only=True):
-    """Ask for the definition of a version."""
+    """Ask for the definition and the triggers of a version."""
 
     number: Annotated[int, msgspec.Meta(ge=1)]
 

@@ -1,4 +1,4 @@
-"""Schedules over changes of summer time, outages and clocks that are set, beside a walk through the minutes."""
+"""Schedules over summer time, outages and clocks that are set, beside a walk through the minutes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ WHOLE = bool(os.environ.get("COVEY_SOAK"))
 
 @cache
 def changes(zone: str) -> list[datetime]:
-    """Return the instants of a year at which the offset of a zone changes: the first two of opposite signs."""
+    """Return the first instants of a year at which the clocks of a zone go forward, and back."""
     found: list[tuple[datetime, bool]] = []
     at = YEAR
     while at < YEAR + timedelta(days=366):

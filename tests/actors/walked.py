@@ -1,4 +1,4 @@
-"""What the specification says of a schedule, told by walking through its minutes; nothing of it is shared with the code."""
+"""What the specification says of a schedule, told by walking through its minutes, apart from the code."""
 
 from __future__ import annotations
 

@@ -69,11 +69,11 @@ def test_versions_are_listed_shown_compared_and_gone_back_to(lab: Node, write: W
     assert (versions["current"], [row["number"] for row in versions["versions"]]) == (2, [1, 2])
     assert one == yaml.safe_load(FIRST)
     assert [(change["what"], change["at"]) for change in changes] == [
-        ("removed", "/do/0/one"),
-        ("changed", "/do/0/two/set/n"),
-        ("added", "/do/1/three"),
+        ("removed", "/definition/do/0/one"),
+        ("changed", "/definition/do/0/two/set/n"),
+        ("added", "/definition/do/1/three"),
     ]
-    assert "~ /do/0/two/set/n\n    - 2\n    + 3" in drawn
+    assert "~ /definition/do/0/two/set/n\n    - 2\n    + 3" in drawn
     assert "saved" in back
     assert lab.json("workflow", "version", "v-four", "3")["definition"] == one
     assert "they are the same" in lab.done("workflow", "diff", "v-four", "1", "3")
