@@ -239,7 +239,7 @@ def summary(state: State) -> Summary | None:
             "environment": definition.environment,
             "workspace": state.workspace,
             "shared": list(sharing.inside(state.shares)),
-            **_paused(state),
+            **({"paused": True} if state.plans.starts.is_paused else {}),
             **({PERIMETERS: list(definition.perimeters)} if definition.perimeters else {}),
             **metadata_term.shown(definition.metadata),
             **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
@@ -273,11 +273,6 @@ def paused(state: State) -> dict[str, Any] | None:
     if pause is None or not state.plans.starts.is_paused:
         return None
     return {"since": msgspec.to_builtins(pause.since), "note": pause.note, "author": pause.author}
-
-
-def _paused(state: State) -> dict[str, Any]:
-    found = paused(state)
-    return {} if found is None else {"paused": True, "pause_note": found["note"]}
 
 
 def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:

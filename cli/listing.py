@@ -13,7 +13,7 @@ from cli.session import Session, dashed, flag, verb
 
 WORKFLOW = ("id", "registry_id", "state", "code", "status", "started_at")
 COLUMNS = {
-    "workflow": ("id", "name", "version", "schedule_active", "plan", "pause_note", "owner"),
+    "workflow": ("id", "name", "version", "schedule_active", "plan", "paused.note", "owner"),
     "workspace": ("id", "name", "version", "active", "shared", "owner"),
     "resource": ("id", "name", "type", "capacity", "public", "owner", "version"),
     "execution": ("id", "workflow", "start", "end", "state", "version"),
