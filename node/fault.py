@@ -15,6 +15,8 @@ POINTS = (
     *("after_commit", "mid_relay", "before_ack", "after_ack"),
 )
 """Those of the handler; those of workers are around each step."""
+DESK_POINTS = ("in_hand", "out_of_hand")
+"""Those of tasks that are put into the hands of the worker within the node."""
 
 
 def around(step: str) -> tuple[str, str]:

@@ -38,6 +38,7 @@ from node.relay import Relay
 from node.standing import load
 from node.trail import CMD, EVT, TASK
 from node.workers import running
+from node.workers.desk import Desk
 from node.workers.own import Own
 from node.workers.queues import REGISTRY
 from store.queries import Filter, listing
@@ -92,6 +93,7 @@ class Parts:
     questions: Questions
     edge: Edge
     handover: Handover
+    desk: Desk
     own: Own | None = None
     """The worker within the node; None: other processes do its work."""
     events: Events
@@ -214,7 +216,7 @@ class Node:
         rows = [out for result in results for out in result.outgoing]
         repeated = [lane for result in results if result.step for lane, _ in result.step.repeat]
         self._parts.links.say_again(repeated)
-        self._parts.relay.put([row for row in rows if row.lane in LANES])
+        self._parts.relay.put(self._parts.desk.offer(row for row in rows if row.lane in LANES))
         self._parts.links.put(rows)
         self._parts.questions.hear(rows)
         for result in results:

@@ -39,6 +39,8 @@ class Relay:
         reach: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._store = store
+        self.is_in_hand: Callable[[int], bool] = lambda _position: False
+        """Tells which positions are not to be published now."""
         self.lanes = tuple(lanes)
         self._publish, self._dress = publish
         self._note_sent = note_sent
@@ -72,6 +74,12 @@ class Relay:
             self._is_behind = True
             return
         self._queue_up(rows)
+        self._idle.clear()
+        self._wake.set()
+
+    def give(self, row: Outgoing) -> None:
+        """Publish something that was kept back."""
+        self._queue.append(row)
         self._idle.clear()
         self._wake.set()
 
@@ -122,7 +130,8 @@ class Relay:
         for row in rows:
             if row.position > self._last[row.lane]:
                 self._last[row.lane] = row.position
-                self._queue.append(row)
+                if not self.is_in_hand(row.position):
+                    self._queue.append(row)
 
     async def _load(self) -> None:
         self._has_missed, look = False, self._looks

@@ -39,6 +39,7 @@ from node.relay import Relay, dress_sealed
 from node.routes import Routes
 from node.settings import Settings
 from node.standing import FIRST, enrol
+from node.workers.desk import Desk
 from node.workers.own import Own
 from node.workers.pinging import server_name
 from node.workers.running import Running
@@ -172,6 +173,9 @@ def _assemble(
     answers.completes["job_run", "fetch"] = fetching.complete
     streams = stream_settings(home.node, ACTORS)
     voice = OwnVoice(intake.call, answers.answer, clock)
+    desk = Desk(intake.note_sent, reach)
+    relay = Relay(store, LANES, (bus.publish, dress), intake.note_sent, reach)
+    relay.is_in_hand, desk.publish = desk.has, relay.give
     events = Events(home.node, engine, voice)
     jobs = _jobs(home, settings, (bus, voice))
     parts = Parts(
@@ -181,7 +185,8 @@ def _assemble(
         bus=bus,
         engine=engine,
         intake=intake,
-        relay=Relay(store, LANES, (bus.publish, dress), intake.note_sent, reach),
+        relay=relay,
+        desk=desk,
         links=links,
         answers=answers,
         operations=Operations(
@@ -194,7 +199,7 @@ def _assemble(
         questions=questions,
         edge=edge,
         handover=handover,
-        own=_own(home, settings, (bus, voice, jobs), reach) if settings.has_worker else None,
+        own=_own(home, settings, (bus, voice, jobs, desk), reach) if settings.has_worker else None,
         events=events,
         hearers=[events.hear],
     )
@@ -203,11 +208,12 @@ def _assemble(
 
 
 def _own(
-    home: Home, settings: Settings, means: tuple[Bus, Voice, Jobs | None], reach: Callable[[str], None]
+    home: Home, settings: Settings, means: tuple[Bus, Voice, Jobs | None, Desk], reach: Callable[[str], None]
 ) -> Own:
-    bus, voice, jobs = means
+    bus, voice, jobs, desk = means
     running = Running(bus, home.node, voice, settings.outside(home.path))
-    return Own(bus, home.node, voice, TABLES, reach=reach, runs=(running, settings.queues()), jobs=jobs)
+    runs = (running, settings.queues())
+    return Own(bus, home.node, voice, TABLES, reach=reach, runs=runs, jobs=jobs, desk=desk)
 
 
 def _jobs(home: Home, settings: Settings, means: tuple[Bus, Voice]) -> Jobs | None:

@@ -28,6 +28,7 @@ from node.jobs.live import Live
 from node.jobs.means import Means
 from node.jobs.probe import Isolation, probe
 from node.jobs.sandbox import Ended, Program, Sandbox
+from node.workers.desk import Handed
 from node.workers.runner import LeftToOthers
 from node.workers.tool import in_thread
 from node.workers.voice import Voice
@@ -89,7 +90,7 @@ class Jobs:
                 self._isolation = await probe(self._means.directory, self._means.policy)
             return self._isolation
 
-    async def do(self, _id: str, delivery: Delivery) -> None:
+    async def do(self, _id: str, delivery: Delivery | Handed) -> None:
         """Run what a task asks for, unless somebody has begun it; raises LeftToOthers while one is at it."""
         try:
             work = msgspec.json.decode(delivery.body, type=Run)

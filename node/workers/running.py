@@ -24,6 +24,7 @@ from node.calls.outside import Outside
 from node.calls.secrecy import Secrecy
 from node.lending import Lending
 from node.vault import Vault
+from node.workers.desk import Handed
 from node.workers.expressions import Evaluator, work
 from node.workers.voice import Voice
 from node.workers.worker import ATTEMPTS_MAX, Do, Start
@@ -55,6 +56,17 @@ Told = Answered | Faulted | Lost
 def source(node: str, queue: str) -> ConsumerSettings:
     """Return the consumer that all workers of a queue of runs share."""
     return work_settings(queue, subjects.task(node, queue))
+
+
+class _Task(msgspec.Struct):
+    """What matters of a task before it is taken."""
+
+    once: bool = False
+
+
+def is_once(body: bytes) -> bool:
+    """Say whether a task asks for a call that must not be made twice."""
+    return msgspec.json.decode(body, type=_Task).once
 
 
 def hands(queue: str) -> int:
@@ -100,7 +112,7 @@ class Running:
         """Return what does the tasks of a queue."""
         return self.evaluate if queue == EXPRESSIONS else self.call
 
-    async def evaluate(self, id: str, delivery: Delivery) -> None:
+    async def evaluate(self, id: str, delivery: Delivery | Handed) -> None:
         """Evaluate expressions, and tell the run."""
         ask = _read(delivery, Evaluate)
         if ask is None:
@@ -121,7 +133,7 @@ class Running:
             told = Evaluated(frame=ask.frame, ask=ask.ask, problem=wrong.problem)
             await self._tell(derive(id, "refused"), ask.run, "evaluated", told)
 
-    async def call(self, id: str, delivery: Delivery) -> None:
+    async def call(self, id: str, delivery: Delivery | Handed) -> None:
         """Make a call, unless nobody waits for it any more, and tell the run."""
         call = _read(delivery, Call)
         if call is None:
@@ -238,7 +250,7 @@ async def _unknown(call: Call) -> Awaitable[None]:
     raise LookupError(call.kind)
 
 
-def _read(delivery: Delivery, type_: type[_T]) -> _T | None:
+def _read(delivery: Delivery | Handed, type_: type[_T]) -> _T | None:
     try:
         return msgspec.json.decode(delivery.body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -17,6 +17,7 @@ from bus.tasks import end
 from messages import subjects
 from messages.envelope import derive
 from messages.ephemeral import Advance
+from node.workers.desk import Handed
 from node.workers.runner import LeftToOthers, Work
 
 BEAT_SECONDS = 1.0
@@ -34,7 +35,7 @@ FINISH_SECONDS = 5.0
 
 _LOG = logging.getLogger("covey.worker")
 
-Do = Callable[[str, Delivery], Awaitable[None]]
+Do = Callable[[str, Delivery | Handed], Awaitable[None]]
 """Does a task, which has the same id at each delivery."""
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Runs something beside the caller."""
@@ -44,9 +45,11 @@ Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 class Held:
     """A task in hand: the newest of its deliveries is the one that counts."""
 
-    delivery: Delivery
+    delivery: Delivery | Handed
     task: asyncio.Task[None] | None = None
     is_lost: bool = False
+    is_handed: bool = False
+    """Whether it did not come over the bus, so that nobody else can have it."""
 
 
 class Worker:
@@ -56,11 +59,13 @@ class Worker:
         self._bus = bus
         self._source = source
         self._hands = hands
+        self._free_hands = asyncio.Semaphore(hands)
         self._do = do
         self._start = start
         self._held: dict[str, Held] = {}
         self._consumer: Consumer | None = None
         self._beating: asyncio.Task[None] | None = None
+        self._is_stopping = False
 
     async def open(self) -> None:
         """Begin to take tasks; raises ConnectionError when the stream is not there."""
@@ -72,6 +77,7 @@ class Worker:
 
     async def stop(self, finish_seconds: float = FINISH_SECONDS) -> None:
         """Take nothing new, finish what is in hand or let go of it."""
+        self._is_stopping = True
         if self._consumer is not None:
             await self._consumer.stop()
         running = [held.task for held in self._held.values() if held.task is not None]
@@ -95,6 +101,15 @@ class Worker:
         for line in await self._bus.ensure_consumer(TASKS, self._source):
             _LOG.warning("the consumer setting %s", line)
 
+    def hand(self, delivery: Handed) -> bool:
+        """Take a task that did not come over the bus; False when no hand is free."""
+        id = delivery.headers[subjects.CE_ID]
+        if self._consumer is None or self._is_stopping or len(self._held) >= self._hands or id in self._held:
+            return False
+        held = self._held[id] = Held(delivery, is_handed=True)
+        held.task = self._start(self._handle(id, held))
+        return True
+
     def _take(self, delivery: Delivery) -> None:
         id = delivery.headers.get(subjects.CE_ID) or derive(str(delivery.at), delivery.sequence)
         if id in self._held:  # it came again because we could not tell that we are at it
@@ -107,7 +122,8 @@ class Worker:
     async def _handle(self, id: str, held: Held) -> None:
         attempt = held.delivery.attempts
         try:
-            await self._do(id, held.delivery)
+            async with self._free_hands:
+                await self._do(id, held.delivery)
         except LeftToOthers:
             pass
         except asyncio.CancelledError:  # the end of this task all the same: there is nothing after it
@@ -119,7 +135,8 @@ class Worker:
             await held.delivery.ack()
         finally:
             del self._held[id]
-            await self._free()
+            if not held.is_handed:
+                await self._free()
 
     async def _failed(self, held: Held, attempt: int, error: Exception) -> None:
         if attempt >= ATTEMPTS_MAX:
@@ -146,18 +163,19 @@ class Worker:
 
     def _let_go(self) -> None:
         """Stop what we were at while we slept: by now it is another's."""
-        for held in self._held.values():
+        lost = [held for held in self._held.values() if not held.is_handed]
+        for held in lost:
             held.is_lost = True
             if held.task is not None:
                 held.task.cancel()
-        if self._held:
-            _LOG.warning("stopped for too long: %d tasks are another worker's now", len(self._held))
+        if lost:
+            _LOG.warning("stopped for too long: %d tasks are another worker's now", len(lost))
 
 
 def advancing(advance: Callable[[Work], Awaitable[None]]) -> Do:
     """Return what does tasks that bring ephemeral workflows on."""
 
-    async def do(id: str, delivery: Delivery) -> None:
+    async def do(id: str, delivery: Delivery | Handed) -> None:
         work = read(id, delivery)
         if work is not None:
             await advance(work)
@@ -165,7 +183,7 @@ def advancing(advance: Callable[[Work], Awaitable[None]]) -> Do:
     return do
 
 
-def read(id: str, delivery: Delivery) -> Work | None:
+def read(id: str, delivery: Delivery | Handed) -> Work | None:
     """Return the work that a delivery asks for, None when it cannot be read."""
     try:
         advance = msgspec.json.decode(delivery.body, type=Advance)

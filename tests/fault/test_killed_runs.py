@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from messages.envelope import Address
-from node.fault import POINTS
+from node.fault import DESK_POINTS, POINTS
 from node.workers.voice import BusVoice
 from tests.fault.answering import FAILURES, Answering, answering
 from tests.fault.flying import Flown, caller, document, get, launched, read, saved, until_ended, wrongs
@@ -135,7 +135,7 @@ async def output(node: NodeProcess, run: str) -> Any:
         return told["output"]
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [*POINTS, *DESK_POINTS])
 async def test_a_run_ends_the_same_wherever_the_node_dies(point: str, tmp_path: Path) -> None:
     async with answering() as server, node_process(tmp_path, *EGRESS) as node:
         assert await node.start(die_at=f"{point}:{VISIT}")

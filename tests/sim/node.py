@@ -24,6 +24,7 @@ from node.handover import Handover
 from node.intake import outcome_of
 from node.relay import Relay, dress_sealed, dress_signed
 from node.trail import CMD, EVT, TASK, out_lane
+from node.workers.desk import Desk
 from store.open import open_store
 from store.queries import Filter, listing
 from store.store import Store
@@ -86,6 +87,8 @@ class Node:
         parts: Any = (self.engine, self.store, self.intake, answers, NoLinks())
         self.chores = Chores(self.name, parts, actors, lambda: self.outside.now)
         self.relays = {"bus": self._relay_of(LANES)}
+        self.desk = Desk(self.intake.note_sent, self.reach)
+        self.relays["bus"].is_in_hand, self.desk.publish = self.desk.has, self.relays["bus"].give
         self.relays |= {peer: self._relay_of((out_lane(peer),)) for peer in self.peers}
         for consumer in self.consumers:
             consumer.end_session()
@@ -221,7 +224,7 @@ class Node:
     def _relay(self, results: Sequence[Result]) -> None:
         rows = [out for result in results for out in result.outgoing]
         self._say_again([lane for result in results if result.step for lane, _ in result.step.repeat])
-        self.relays["bus"].put([row for row in rows if row.lane in LANES])
+        self.relays["bus"].put(self.desk.offer(row for row in rows if row.lane in LANES))
         for peer in self.peers:
             self.relays[peer].put([row for row in rows if row.lane == out_lane(peer)])
 

@@ -10,7 +10,10 @@ import msgspec
 import pytest
 
 from actors.flow import answers, decide
+from node.handover import Handover
+from node.workers.desk import NOT_SENT, Desk
 from node.workers.running import Running
+from store.step import Outgoing
 from tests.sim import run_promises, runs
 from tests.sim.broker import Stored
 
@@ -69,6 +72,26 @@ def acknowledged_before_it_is_done(patch: pytest.MonkeyPatch) -> None:
         self.node.tasks.ack(task.sequence)
 
     patch.setattr(runs.World, "_do", hasty)
+
+
+@bug
+def a_task_in_hand_counts_as_sent(patch: pytest.MonkeyPatch) -> None:
+    """What a node has in hand when it dies is lost."""
+    is_taken = Desk._is_taken
+
+    def hasty(self: Desk, row: Outgoing) -> bool:
+        taken = is_taken(self, row)
+        if taken:
+            self._note_sent([(row.position, NOT_SENT)])
+        return taken
+
+    patch.setattr(Desk, "_is_taken", hasty)
+
+
+@bug
+def an_order_that_was_left_to_the_bus_counts_as_handled(patch: pytest.MonkeyPatch) -> None:
+    """What the bus brings is taken for something that was handed over."""
+    patch.setattr(Handover, "is_done", lambda _self, id: not id.startswith("operator"))
 
 
 @bug

@@ -30,6 +30,8 @@ from messages.base import encode
 from messages.envelope import Address, Envelope, Outcome, micros
 from node.answers import Answers
 from node.trail import CMD
+from node.workers.desk import Handed
+from node.workers.running import QUEUES, is_once
 from tests.sim.broker import Stored, Weather
 from tests.sim.definitions import BEGIN, CHILD, Drawn, Servers
 from tests.sim.inline import without_threads
@@ -49,6 +51,8 @@ SETTLE_MICROS = 6 * 3_600 * SECOND
 """Longer than all that a run may wait for in its whole life."""
 ROUNDS_MAX = 3_000
 KINDS = ("workflow", "run")
+HANDS = 3
+"""How many tasks the worker within the node has in hand at most."""
 
 Act = Callable[[], Awaitable[object]]
 
@@ -71,6 +75,7 @@ class World:
         self.worker = Worker(self)
         self._digest = blake2b(digest_size=16)
         self._late: list[Late] = []
+        self._in_hand: list[Handed] = []
         self._said = 0
 
     def _draw(self) -> dict[str, dict[str, Any]]:
@@ -92,7 +97,7 @@ class World:
 
     async def begin(self) -> None:
         """Have the workflows saved, and all runs launched."""
-        await self.node.start()
+        await self._start()
         for name, definition in self.documents.items():
             self._send(Address("workflow", name), "save", {"name": name, "definition": definition})
         await self._drain(self.now)
@@ -116,7 +121,7 @@ class World:
         self.tell("calm")
         self.node.crash_at = None
         if not self.node.is_up:
-            await self.node.start()
+            await self._start()
         for id in self.launched:
             self._send(Address("run", id), "resume", {})
         await self._drain(self.now + SETTLE_MICROS)
@@ -185,6 +190,8 @@ class World:
             choices.append((5.0, partial(self._risk, self.node.handle)))
         if self.node.tasks.waiting(self.now):
             choices.append((5.0, self._work))
+        if self._in_hand:
+            choices.append((5.0, self._work_in_hand))
         if any(one.at <= self.now for one in self._late):
             choices.append((2.0, self._arrive))
         return choices
@@ -195,6 +202,22 @@ class World:
         for task in chosen:
             await self._do(task)
         return bool(chosen)
+
+    async def _work_in_hand(self) -> bool:
+        """Do a task that did not come over the bus."""
+        if not self._in_hand:
+            return False
+        task = self._in_hand.pop(0)
+        queue, id = task.subject.rpartition(".")[2], task.headers[subjects.CE_ID]
+        self.tell(f"task in hand {queue} {id}")
+        try:
+            await self.worker.do(queue)(id, task)
+        except Gone:
+            if self.node.is_up:
+                await task.nak()
+            return True
+        await self._risk(task.ack)
+        return True
 
     async def _do(self, task: Stored) -> None:
         self.tell(f"task {task.subject} {task.id}")
@@ -234,13 +257,26 @@ class World:
         self.tell(f"crash {crash}")
         await self.node.stop()
         self.node.tasks.end_session()
+        self._in_hand.clear()
 
     async def _arm(self) -> None:
         self.node.crash_at = (self.random.choice(CRASH_POINTS), self.random.randint(0, 2))
 
     async def _restart(self) -> None:
         self.tell("start")
+        await self._start()
+
+    async def _start(self) -> None:
         await self.node.start()
+        for queue in QUEUES:
+            self.node.desk.open(subjects.task(self.node.name, queue), self._take)
+
+    def _take(self, task: Handed) -> bool:
+        """Have the worker within the node take a task, unless it has no hand free."""
+        if is_once(task.body) or len(self._in_hand) >= HANDS or self.weather.strikes(0.3):
+            return False
+        self._in_hand.append(task)
+        return True
 
     async def _pass_time(self) -> None:
         mean = 20 * SECOND if self.random.random() < 0.3 else 0.5 * SECOND
@@ -273,6 +309,7 @@ class World:
                 self.node.ring,
                 partial(self.node.relay, "bus"),
                 self._work,
+                self._work_in_hand,
                 self._arrive,
             )
             done = [await act() for act in acts]

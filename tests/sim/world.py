@@ -19,6 +19,7 @@ from bus.publisher import Outbound
 from messages import subjects
 from messages.envelope import Address, Envelope, micros
 from messages.peer import Meet
+from node.fault import DESK_POINTS
 from node.trail import out_lane
 from tests.sim import workload
 from tests.sim.broker import Consumer, Weather
@@ -41,6 +42,7 @@ ROUNDS_MAX = 3_000
 CRASH_POINTS = (
     *("fetched", "begun", "written", "before_commit"),
     *("after_commit", "before_ack", "after_ack", "mid_relay"),
+    *DESK_POINTS,
 )
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -49,6 +49,26 @@ async def test_the_node_itself_evaluates_and_calls(tmp_path: Path, site: Site) -
         assert await end_of(node, "r") == ("succeeded", "/pets?REX")
 
 
+async def test_what_the_node_does_itself_does_not_go_over_the_bus(tmp_path: Path, site: Site) -> None:
+    async with node_of(tmp_path / "lab", site.allowance) as node:
+        await begin(node, "r", get(site), {"set": "${ .path | ascii_upcase }"}, given={})
+        assert (await end_of(node, "r"))[0] == "succeeded"
+        state = await node.bus.stream_state(TASKS)
+
+    assert state is not None
+    assert state.last == 0
+
+
+async def test_what_must_not_be_made_twice_goes_over_the_bus_which_counts(tmp_path: Path, site: Site) -> None:
+    async with node_of(tmp_path / "lab", site.allowance) as node:
+        await begin(node, "r", {**get(site), "metadata": {"once": True}}, given={})
+        assert (await end_of(node, "r"))[0] == "succeeded"
+        state = await node.bus.stream_state(TASKS)
+
+    assert state is not None
+    assert state.last == 1
+
+
 async def test_what_may_not_be_reached_is_a_problem_that_names_the_remedy(tmp_path: Path, site: Site) -> None:
     async with node_of(tmp_path / "lab") as node:
         await begin(node, "r", get(site))
