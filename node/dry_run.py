@@ -13,7 +13,7 @@ from actors.actor import Order, Task, Turn
 from actors.flow.actor import ACTOR
 from actors.flow.rewind import rewound
 from actors.flow.state import State
-from messages import run
+from messages import job, run
 from messages.base import Alarm
 from messages.envelope import ACTOR as SENDER
 from messages.envelope import Address, derive
@@ -86,8 +86,14 @@ class DryRun:
                 self.work.append(effect.body)
             elif isinstance(effect, Order) and isinstance(effect.command, Launch):
                 self.work.append(_child(effect.to.id, effect.command))
+            elif isinstance(effect, Order) and isinstance(effect.command, job.Run):
+                self.work.append(_job(self._pointer(effect.command), effect.to.id, effect.command))
             elif isinstance(effect, Order) and effect.to == Address("run", ID):
                 self.work.append(effect.command)
+
+    def _pointer(self, order: job.Run) -> str:
+        frame = self.state.frames.get(int(order.reply_mark.partition(".")[0]))
+        return "" if frame is None else frame.pointer
 
     async def serve(self) -> None:
         """Do the work that waits longest."""
@@ -125,6 +131,21 @@ def _child(workflow: str, launch: Launch) -> run.Call:
         arguments={"name": workflow, "input": launch.input},
         attempt=1,
         key=launch.run or ID,
+    )
+
+
+def _job(pointer: str, id: str, order: job.Run) -> run.Call:
+    """Have a job answered by who answers calls: it is not run."""
+    frame, _, call = order.reply_mark.partition(".")
+    return run.Call(
+        run=ID,
+        frame=int(frame),
+        call=int(call),
+        pointer=pointer,
+        kind="job",
+        arguments={"job": id, "on": order.on} if order.on else {"job": id},
+        attempt=1,
+        key=order.run,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-CALLS: Final = ("http", "openapi", "log", "database", "email", "slack")
+CALLS: Final = ("http", "openapi", "log", "database", "email", "slack", "job")
 """What ``call`` knows, beside the functions of the definition."""
+JOB_ARGUMENTS: Final = ("job", "on", "mayRepeat")
+"""What a call of a job is given: its id, a compute that is booked, whether it may be started again."""
 RUNS: Final = ("workflow", "shell")
 AUTHENTICATIONS: Final = ("basic", "bearer")
 

@@ -11,10 +11,13 @@ from urllib.parse import quote
 from actors.flow.errors import fault
 from actors.flow.fast import below, expression
 from actors.flow.moment import Moment
+from messages.subjects import is_token
 from messages.task_events import Called, Entered, Logged, TaskEvent
 
 ANSWER_WITHIN = timedelta(hours=1)
-"""How long a worker may take, unless the metadata say ``answerWithin``; a child run may take for ever."""
+"""How long a worker may take, unless the metadata say ``answerWithin``."""
+WORKFLOW, JOB = "workflow", "job"
+"""What is not done by a worker of calls, but by another entity, which may take for ever."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -28,7 +31,20 @@ def call(now: Moment) -> TaskEvent:
         given = now.read.value("with", now.task.body.get("with", {}), now.frame.input)
         entered: Entered = now.enter(function, given)
         return entered
-    return _called(now, what, _given(now))
+    given = _given(now)
+    if what == JOB:
+        _check_job(now, given)
+    return _called(now, what, given)
+
+
+def _check_job(now: Moment, given: Mapping[str, Any]) -> None:
+    job, on, repeats = given.get("job"), given.get("on", ""), given.get("mayRepeat", False)
+    if not isinstance(job, str) or not is_token(job):
+        raise fault("configuration", now.frame.pointer, "job is the id of a job of this node")
+    if not isinstance(on, str) or (on and not all(map(is_token, on.split("/", 1)))):
+        raise fault("configuration", now.frame.pointer, "on is the id of a compute, or <node>/<id>")
+    if not isinstance(repeats, bool):
+        raise fault("configuration", now.frame.pointer, "mayRepeat is true or false")
 
 
 def _log(now: Moment) -> Logged:
@@ -40,7 +56,7 @@ def _log(now: Moment) -> Logged:
 def run(now: Moment) -> Called:
     """Run another workflow or a command; ``await: false`` goes on at once."""
     said = now.task.body["run"]
-    kind = "workflow" if "workflow" in said else "shell"
+    kind = WORKFLOW if WORKFLOW in said else "shell"
     arguments = dict(now.read.value("with", said[kind], now.frame.input))
     if "return" in said:
         arguments["return"] = said["return"]
@@ -57,7 +73,7 @@ def _called(now: Moment, kind: str, arguments: dict[str, Any], *, is_awaited: bo
         kind=kind,
         attempt=frame.calls + 1,
         arguments=arguments,
-        until=None if kind == "workflow" and within is None else until,
+        until=None if kind in (WORKFLOW, JOB) and within is None else until,
         is_awaited=is_awaited,
     )
 

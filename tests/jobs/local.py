@@ -57,3 +57,19 @@ async def ran(node: Operator, executable: str, script: str, **more: Any) -> Any:
     """Run a script to its end, and return how it ended."""
     run = await begun(node, await job(node, executable, script, **more))
     return (await over(node, run))["result"]
+
+
+def calling(job: str, **more: Any) -> dict[str, Any]:
+    """Return the definition of a workflow that runs a job."""
+    stands = {"dsl": "1.0.3", "namespace": "tests", "name": "jobs", "version": "0.1.0"}
+    return {"document": stands, "do": [{"make": {"call": "job", "with": {"job": job, **more}}}]}
+
+
+async def launched(node: Operator, id: str, *, is_waited: bool = True, **more: object) -> str:
+    """Run a workflow that runs a job, and return its run."""
+    name = fresh("wf")
+    await node.done("workflow", name, "save", name=name, definition=calling(id, **more))
+    run: str = (await node.done("workflow", name, "launch"))["extra"]["run"]
+    if is_waited:
+        await node.until(lambda one: one.subject.split(".")[-2:] in ([run, "succeeded"], [run, "failed"]))
+    return run

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.federation.stage import fresh, in_own_task
-from tests.jobs.local import begun, job, over, program, ran
+from tests.jobs.local import begun, job, launched, over, program, ran
 from tests.jobs.stage import BEST, marked
 from tests.nodes import Operator, one_node
 
@@ -86,7 +86,7 @@ async def test_it_is_ended_at_its_timeout(lab: Operator, python: str) -> None:
     assert (result["state"], result["reason"], result["code"]) == ("timeout", "timeout", None)
 
 
-async def test_what_was_begun_is_run_whatever_is_saved_after(lab: Operator, python: str) -> None:
+async def test_what_was_heardis_run_whatever_is_saved_after(lab: Operator, python: str) -> None:
     id = await job(lab, python, "print('first')")
     run = await begun(lab, id, run=fresh("run"))
     await lab.done("job", id, "save", command=id, values={"-c": "print('second')"})
@@ -198,7 +198,7 @@ async def test_where_jobs_are_to_be_apart_and_cannot_be_they_are_refused(
         ("not_granted", {"reply_to": {"kind": "run", "id": "x"}}),
     ],
 )
-async def test_what_cannot_be_begun_is_refused_at_once(
+async def test_what_cannot_be_heardis_refused_at_once(
     lab: Operator, python: str, code: str, more: dict[str, object]
 ) -> None:
     id = await job(lab, python, "print(1)") if more else fresh("job")
@@ -230,3 +230,46 @@ async def _fetched(node: Operator, run: str, file: str) -> bytes:
         found += base64.b64decode(told["data"])
         if len(found) >= told["size"]:
             return found
+
+
+async def test_a_workflow_runs_a_job_and_goes_on_with_its_output(lab: Operator, python: str) -> None:
+    id = await job(lab, python, "print('made'); open('f', 'w').write('x')")
+    run = await launched(lab, id)
+
+    told = await lab.ask("run", "get", run)
+
+    assert told["status"] == "success"
+    assert told["output"]["stdout"] == "made\n"
+    assert [one["name"] for one in told["output"]["files"]] == ["f"]
+
+
+async def test_a_workflow_catches_that_a_job_has_failed(lab: Operator, python: str) -> None:
+    id = await job(lab, python, "import sys; sys.exit('no disk')")
+    run = await launched(lab, id)
+
+    told = await lab.ask("run", "get", run)
+
+    assert told["status"] == "failure"
+    assert told["error"]["detail"] == "the program ended with code 1: no disk"
+    assert told["error"]["instance"] == "/do/0/make"
+
+
+async def test_a_workflow_is_told_that_there_is_no_such_job(lab: Operator) -> None:
+    told = await lab.ask("run", "get", await launched(lab, "nothing"))
+
+    assert (told["status"], "not_found" in told["error"]["detail"]) == ("failure", True)
+
+
+async def test_a_workflow_that_is_given_up_ends_its_job(lab: Operator, python: str) -> None:
+    mark = fresh("mark-given-up")
+    id = await job(lab, python, f"'{mark}';{SLEEP}")
+    run = await launched(lab, id, is_waited=False)
+    heard = await lab.until(lambda one: one.subject.endswith(".begun") and mark.encode() in one.body)
+    of_job = heard.subject.split(".")[-2]
+    await lab.event("job_run.wrote", of_job)
+
+    await lab.done("run", run, "cancel")
+
+    assert (await over(lab, of_job))["status"] == "cancelled"
+    await lab.event("run.cancelled", run)
+    assert marked(mark) == []
