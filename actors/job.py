@@ -30,6 +30,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 def needs(command: Command, turn: Turn) -> Sequence[Need | Users]:
     """Know who has the name already, and the command."""
+    if isinstance(command, Run):
+        return job_running.needs(command, turn)
     used = using.users(turn, USED_BY)
     if not isinstance(command, Save):
         return used

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from actors import job_taking
-from actors.actor import Effect, Order, Rejected, Task, Turn
+from actors.actor import ById, Effect, Order, Rejected, Task, Turn
 from actors.job_replies import told
 from actors.job_state import State
 from messages import job_run as said
@@ -16,12 +16,26 @@ from messages.job_run import Ended, Place, Result, Started
 
 KIND = "job_run"
 QUEUE = "jobs"
+PEER_REFUSALS = {"blocked": "peer_blocked", "paused": "peer_paused"}
 
 
 def owner_of(place: Place, node: str) -> str:
     """Return the partner that owns a compute, nothing when it is ours."""
     owner, slash, _ = place.compute.partition("/")
     return owner if slash and owner != node else ""
+
+
+def check_partner(place: Place, turn: Turn) -> None:
+    """Raise Rejected when the owner of a compute is no partner of ours."""
+    owner = owner_of(place, turn.node)
+    if not owner:
+        return
+    known = turn.known.get(ById("peer", owner))
+    if known is None:
+        raise Rejected("unknown_peer", f"we have not met {owner}", at="/on")
+    if known.summary.status != "partner":
+        code = PEER_REFUSALS.get(known.summary.status, "unknown_peer")
+        raise Rejected(code, f"{owner} is {known.summary.status}", at="/on")
 
 
 def there(node: str, run: str) -> str:

@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from actors import job_taking
 from actors.actor import Actor, ById, Need, Question, Rejected, Turn
 from actors.fields import take
-from actors.job_effects import KIND, answer, owner_of, passes, react, there
+from actors.job_effects import KIND, answer, check_partner, owner_of, passes, react, there
 from actors.job_state import ANSWER, GIVE_UP, SLOT, State, alarms, evolve, summary, view
 from messages import job_run as said
 from messages.base import Alarm
 from messages.job_run import Ended, Final, Place, Result, Started, Stopping
 
-PEER_REFUSALS = {"blocked": "peer_blocked", "paused": "peer_paused"}
 ENDED_BY = {"cancelled": "cancelled", "slot_ended": "timeout", "slot_lost": "timeout"}
 
 
@@ -64,20 +63,8 @@ def _begin(state: State, command: said.Begin, turn: Turn) -> Sequence[said.Event
             return []
         raise Rejected("already_exists", "there is such a run; take another id")
     if command.place is not None:
-        _check_partner(command.place, turn)
+        check_partner(command.place, turn)
     return [take(said.Begun, command, at=turn.at)]
-
-
-def _check_partner(place: Place, turn: Turn) -> None:
-    owner = owner_of(place, turn.node)
-    if not owner:
-        return
-    known = turn.known.get(ById("peer", owner))
-    if known is None:
-        raise Rejected("unknown_peer", f"we have not met {owner}", at="/place/compute")
-    if known.summary.status != "partner":
-        code = PEER_REFUSALS.get(known.summary.status, "unknown_peer")
-        raise Rejected(code, f"{owner} is {known.summary.status}", at="/place/compute")
 
 
 def _stopped_by_asker(state: State, command: said.Stop, turn: Turn) -> Sequence[said.Event]:

@@ -6,12 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from actors import argv
-from actors.actor import ById, Effect, Order, Rejected, Turn
-from actors.job_effects import KIND, owner_of
+from actors.actor import ById, Effect, Need, Order, Rejected, Turn
+from actors.job_effects import KIND, check_partner, owner_of
 from actors.job_replies import told
 from messages.envelope import Address, derive
 from messages.job import Content, Pinned, Run
 from messages.job_run import Begin, Place, Result, Work
+
+
+def needs(command: Run, turn: Turn) -> list[Need]:
+    """Know the partner that has the compute."""
+    place = _place(command)
+    owner = "" if place is None else owner_of(place, turn.node)
+    return [ById("peer", owner)] if owner else []
+
 
 Pin = Callable[[], Pinned]
 
@@ -24,6 +32,8 @@ def check(command: Run, pin: Pin, turn: Turn) -> None:
     if command.execution and not command.on:
         raise Rejected("invalid_message", "an execution is of a compute; say on which: on", at="/execution")
     place = _place(command)
+    if place is not None:
+        check_partner(place, turn)
     if place is not None and owner_of(place, turn.node) and pinned.environment:
         detail = "the environment of a job is not sent to a partner; leave it out of the job"
         raise Rejected("environment_kept", detail, at="/on")

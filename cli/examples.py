@@ -91,6 +91,12 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("job", "save"): (
         "covey job save GenRSA-2048 --command GenRSA --set values.-algorithm=RSA --set values.-out=key.pem"
     ),
+    ("job", "run"): "covey job run GenRSA-2048 --on centre/hpc --follow",
+    ("job_run", ""): "RUN",
+    ("job_run", "list"): "covey job runs --job GenRSA-2048 --status failure",
+    ("job_run", "get"): "covey job show RUN",
+    ("job_run", "cancel"): "covey job cancel RUN --reason 'no longer needed'",
+    ("job_run", "fetch"): "covey job fetch RUN key.pem > key.pem",
     ("job", "list"): "covey job list --where command=GenRSA",
     ("du_root", ""): "du-1",
     ("du_root", "begin"): "covey du-root begin --registry-id lab --global-root /lab --wait",

@@ -32,6 +32,7 @@ NOT_SHOWN = frozenset({"workflow_index", "job_run"})
 ELSEWHERE = frozenset(
     {
         ("resource", "thaw"),
+        ("job", "run"),
         *(("environment", name) for name in ("create", "set_policy", "delete", "contents")),
         *(
             ("environment", f"{verb}_{what}")
@@ -47,7 +48,7 @@ DIGITS_MAX = 15
 """How long a version may be."""
 WORKERS_SAY = frozenset(
     f"{step}_{verb}" for step in ("begin", "commit", "abort") for verb in ("freeze", "unfreeze")
-) | {"begin", "evaluated", "answered", "faulted", "rewound", "lost"}
+) | {"begin", "evaluated", "answered", "faulted", "rewound", "lost", "start", "append", "end"}
 """Verbs of registries, repositories and runs that people need not see."""
 
 Id = Annotated[

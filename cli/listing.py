@@ -27,6 +27,7 @@ COLUMNS = {
     "executable": ("id", "tag", "path", "sha256", "version"),
     "command": ("id", "name", "executable", "flags", "version"),
     "job": ("id", "name", "command", "values", "version"),
+    "job_run": ("id", "job", "status", "compute", "begun_at", "ended_at", "version"),
     "workflow_index": ("id", "active_count", "completed_count", "version"),
     "du_root": (*WORKFLOW, "global_root"),
     "unfreeze_repo": (*WORKFLOW, "repo_id"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import environments, ephemeral, kinds, launch, peers, run, thaw, versions
+from cli import environments, ephemeral, job_runs, kinds, launch, peers, run, thaw, versions
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
@@ -19,6 +19,8 @@ def add(app: typer.Typer, word: str = "") -> bool:
         versions.add(groups["workflow"])
     if "environment" in groups:
         environments.add(groups["environment"])
+    if "job" in groups:
+        job_runs.add(groups["job"])
     if "run" in groups:
         run.add(groups["run"])
     return bool(ephemeral.add(app, word) or groups)

@@ -21,6 +21,7 @@ import uvloop
 from cli import lazy, show
 from cli.client import read_endpoint
 from cli.errors import DONE, FAILED, MISTAKE
+from cli.sandbox import PREFER, JobLimit, JobRead, RootJobs, Sandbox
 from cli.session import DATA, Data, Json
 from node.home import Home
 from node.run import running
@@ -118,6 +119,10 @@ def add(app: typer.Typer) -> None:
         leave: Leave = None,
         allow_egress: Allow = None,
         allow_shell: AllowShell = False,
+        sandbox: Sandbox = PREFER,
+        job_limit: JobLimit = None,
+        allow_root_jobs: RootJobs = False,
+        job_read: JobRead = None,
         http: Http = "",
         verbose: Verbose = False,
         json: Json = False,
@@ -129,6 +134,8 @@ def add(app: typer.Typer) -> None:
         settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
         settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
         settings = replace(settings, may_run_programs=allow_shell, http=http)
+        settings = replace(settings, sandbox=sandbox, may_jobs_be_root=allow_root_jobs)
+        settings = replace(settings, job_limits=tuple(job_limit or ()), job_readable=tuple(job_read or ()))
         lazy.settle()
         gc.freeze()
         gc.set_threshold(GARBAGE_OBJECTS)

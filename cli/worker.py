@@ -16,12 +16,16 @@ from actors import TABLES
 from cli import lazy, show
 from cli.client import Client
 from cli.errors import DONE, FAILED, Mistake
+from cli.sandbox import PREFER, JobLimit, JobRead, RootJobs, Sandbox, means
 from cli.session import Session, flag, nouns, verb
 from cli.up import Allow, AllowShell, log_to_stderr
 from messages.base import encode
 from node.calls.egress import parse_all
 from node.calls.outside import Outside
+from node.jobs.worker import HANDS as JOB_HANDS
+from node.jobs.worker import JOBS
 from node.node import report
+from node.settings import Settings
 from node.workers.du import missing_tools
 from node.workers.pinging import Server, server_name
 from node.workers.prefixes import Prefix, parse
@@ -98,6 +102,32 @@ def add(app: typer.Typer) -> None:
         queues, outside = read_queues(queue or QUEUES), read_outside(session, allow_egress or (), allow_shell)
         run = Run(session, Server(name or server_name(), RUN), concurrency, {"queues": queues})
         return await run.until_stopped(lambda process: process.runs(queues, outside))
+
+    @verb(group, "jobs", "covey worker jobs --sandbox require --job-limit memory=4g --data ~/lab")
+    async def jobs(
+        session: Session,
+        *,
+        concurrency: Concurrency = JOB_HANDS,
+        sandbox: Sandbox = PREFER,
+        job_limit: JobLimit = None,
+        allow_root_jobs: RootJobs = False,
+        job_read: JobRead = None,
+        name: Name = "",
+    ) -> int | None:
+        """Run the jobs of the node, each apart from all else; the node does it too, unless told not to."""
+        settings = Settings(
+            data=session.data,
+            sandbox=sandbox,
+            job_limits=tuple(job_limit or ()),
+            may_jobs_be_root=allow_root_jobs,
+            job_readable=tuple(job_read or ()),
+        )
+        try:
+            found = means(settings)
+        except ValueError as error:
+            raise Mistake(str(error)) from error
+        run = Run(session, Server(name or server_name(), JOBS), concurrency, {"sandbox": sandbox})
+        return await run.until_stopped(lambda process: process.jobs(found))
 
 
 def read_queues(names: Iterable[str]) -> list[str]:

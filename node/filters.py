@@ -23,6 +23,7 @@ ALIASES = {
     "route": {"workflow": "parent", "state": "status"},
     "command": {"executable": "parent"},
     "job": {"command": "parent"},
+    "job_run": {"job": "parent", "state": "status"},
 }
 """What the wire calls the columns of a kind's listing."""
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bus.config import LOOPBACK
 from node.calls.egress import parse_all
 from node.calls.outside import Outside
-from node.jobs.limits import Policy, parse_limits
+from node.jobs.limits import POLICIES, parse_limits
 from node.jobs.means import Means
 from node.jobs.worker import JOBS
 from node.workers.running import QUEUES
@@ -47,7 +47,7 @@ class Settings:
     """``CIDR[:PORT]`` that calls of runs may reach beside public addresses."""
     may_run_programs: bool = False
     """Whether runs may run programs on this machine."""
-    sandbox: Policy = "prefer"
+    sandbox: str = "prefer"
     """What happens to jobs where they cannot be kept apart."""
     job_limits: tuple[str, ...] = ()
     """``name=number``: what one run of a job may use, where that is not the default."""
@@ -101,13 +101,16 @@ class Settings:
 
     def means(self, data: Path) -> Means:
         """Return what jobs may do; raises ValueError."""
+        policy = next((one for one in POLICIES if one == self.sandbox), None)
+        if policy is None:
+            raise ValueError(f"--sandbox {self.sandbox}: it is {', '.join(POLICIES)}")
         try:
             limits = parse_limits(self.job_limits)
         except ValueError as error:
             raise ValueError(f"--job-limit {error}") from error
         return Means(
             data=data,
-            policy=self.sandbox,
+            policy=policy,
             limits=limits,
             may_be_root=self.may_jobs_be_root,
             readable=self.job_readable,
