@@ -12,9 +12,11 @@ from cli import show
 from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
 VERBS = ("up", "demo", "apply", "explain", "watch", "trace", "doctor", "context", "schema", "dlq")
-"""What stands before the kinds in the help; each is a module."""
-BEHIND = ("workflows", "worker", "secret", "variable", "connection", "test")
+"""What stands before the kinds in the help."""
+BEHIND = ("workflows", "worker", "secret", "variable", "connection", "import", "export", "flags", "test")
 """What stands behind them."""
+MODULES = {"import": "importing", "export": "exporting"}
+"""Where a verb is that no module is named after."""
 EPILOG = (
     "Every option can come from the environment: COVEY_DATA is --data, COVEY_WATCH_COUNT is --count of watch."
     "\n\nExample: covey up --node lab --data ~/lab"
@@ -41,9 +43,9 @@ def application(word: str = "") -> typer.Typer:
     return app
 
 
-def _add(app: typer.Typer, modules: Iterable[str]) -> None:
-    for name in modules:
-        import_module(f"cli.{name}").add(app)
+def _add(app: typer.Typer, words: Iterable[str]) -> None:
+    for word in words:
+        import_module(f"cli.{MODULES.get(word, word)}").add(app)
 
 
 def main() -> None:

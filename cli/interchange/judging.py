@@ -1,0 +1,163 @@
+"""Whether a document can be saved as a whole on what the node has, by the functions that the actors use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from actors import flags, ruled, valid
+from actors.fault import Fault
+from actors.fields import take
+from cli.interchange.reading import Item
+from messages import command as commands
+from messages import executable as executables
+from messages import job as jobs
+
+SHAPES: Mapping[str, type[Any]] = {
+    "executable": executables.Description,
+    "command": commands.Content,
+    "job": jobs.Content,
+}
+Key = tuple[str, str]
+
+
+class Found(NamedTuple):
+    """An entity that the node has."""
+
+    version: int
+    fields: dict[str, Any]
+    """What ``save`` takes."""
+
+
+class Picture:
+    """What there will be: what the node has, and over it what a document says."""
+
+    def __init__(self, found: Mapping[Key, Found], items: Sequence[Item]) -> None:
+        self.items = {(item.kind, item.id): item for item in reversed(items)}
+        self.before = {key: shaped(key[0], one.fields) for key, one in found.items() if key[0] in SHAPES}
+        self.after = dict(self.before)
+        for key, item in self.items.items():
+            if item.kind in SHAPES:
+                self.after[key] = None if item.save is None else take(SHAPES[item.kind], item.save)
+        self._rules: dict[str, flags.Schema] = {}
+
+    def has(self, kind: str, id: str) -> bool:
+        """Say whether there will be such an entity; one that is not understood counts."""
+        return (kind, id) in self.after
+
+    def get(self, kind: str, id: str) -> Any:
+        """Return what will be saved of it, None when it is not there or not understood."""
+        return self.after.get((kind, id))
+
+    def rules(self, executable: str) -> flags.Schema:
+        """Return the schema of an executable, made once."""
+        if executable not in self._rules:
+            self._rules[executable] = ruled.schema(self.get("executable", executable))
+        return self._rules[executable]
+
+
+def shaped(kind: str, fields: dict[str, Any]) -> Any:
+    """Return what a node has of an entity as its kind says it."""
+    return msgspec.convert(fields, SHAPES[kind])
+
+
+def judge(items: Sequence[Item], found: Mapping[Key, Found]) -> list[Fault]:
+    """Return every fault of a document, sorted by the place in it."""
+    picture = Picture(found, items)
+    faults = [*_repeated(items), *_named_twice(items, found)]
+    for item in items:
+        if item.save is not None:
+            faults += [fault._replace(at=item.at + fault.at) for fault in _of(item, picture)]
+    return faults
+
+
+def _repeated(items: Sequence[Item]) -> Iterator[Fault]:
+    seen: set[Key] = set()
+    for item in items:
+        if (item.kind, item.id) in seen:
+            yield Fault("already_exists", item.at, f"the {item.kind} {item.id} is there twice")
+        seen.add((item.kind, item.id))
+
+
+def _named_twice(items: Sequence[Item], found: Mapping[Key, Found]) -> Iterator[Fault]:
+    """Yield the names that two of a kind would have; executables have their tags as ids."""
+    new = {(item.kind, item.id) for item in items}
+    names = {
+        (key[0], one.fields.get("name") or key[1]): key[1] for key, one in found.items() if key not in new
+    }
+    for item in items:
+        if item.kind == "executable":
+            continue
+        key = (item.kind, str(item.fields.get("name") or item.id))
+        if names.setdefault(key, item.id) != item.id:
+            yield Fault("already_exists", f"{item.at}/name", f"{names[key]} has the name {key[1]!r} already")
+
+
+def _of(item: Item, picture: Picture) -> Iterator[Fault]:
+    match item.kind:
+        case "executable":
+            yield from _of_executable(item, picture)
+        case "command":
+            yield from _of_command(item, picture)
+        case "job":
+            yield from _of_job(item, picture)
+        case "routine":
+            yield from _of_routine(item, picture)
+
+
+def _of_executable(item: Item, picture: Picture) -> Iterator[Fault]:
+    described = picture.get("executable", item.id)
+    yield from valid.of_executable(described)
+    before = picture.before.get(("executable", item.id))
+    if before is not None and before.tag != described.tag:
+        yield Fault("already_exists", "/tag", f"{before.tag!r} has this id; spell the tag otherwise")
+    rules = picture.rules(item.id)
+    for (kind, id), user in picture.before.items():
+        if kind == "command" and user.executable == item.id:
+            yield from _spoilt(kind, id, valid.of_command(user, rules))
+        if kind == "job" and (used := picture.before.get(("command", user.command))) is not None:
+            faults = valid.of_job(user, used, described) if used.executable == item.id else ()
+            yield from _spoilt(kind, id, faults)
+
+
+def _spoilt(kind: str, id: str, faults: Sequence[Fault]) -> Iterator[Fault]:
+    """Yield why the node would refuse: executables are saved before commands, and commands before jobs."""
+    for fault in faults:
+        detail = f"the {kind} {id} of the node would not be valid: {fault.detail}; delete that first"
+        yield Fault("in_use", "", detail, fault.flags)
+
+
+def _of_command(item: Item, picture: Picture) -> Iterator[Fault]:
+    content = picture.get("command", item.id)
+    if not picture.has("executable", content.executable):
+        yield Fault("unknown_executable", "/executable", f"there is no executable {content.executable}")
+    executable = picture.get("executable", content.executable)
+    if executable is None:
+        return
+    yield from valid.of_command(content, picture.rules(content.executable))
+    before = picture.before.get(("command", item.id))
+    for (kind, id), user in picture.before.items():
+        if kind == "job" and user.command == item.id:
+            faults = valid.of_job(user, content, executable)
+            if before is not None and before.executable != content.executable:
+                faults.append(Fault("executable_changed", "", "it is made for the other executable"))
+            yield from _spoilt(kind, id, faults)
+
+
+def _of_job(item: Item, picture: Picture) -> Iterator[Fault]:
+    content = picture.get("job", item.id)
+    if not picture.has("command", content.command):
+        yield Fault("unknown_command", "/command", f"there is no command {content.command}")
+    command = picture.get("command", content.command)
+    executable = None if command is None else picture.get("executable", command.executable)
+    if executable is not None:
+        yield from valid.of_job(content, command, executable)
+
+
+def _of_routine(item: Item, picture: Picture) -> Iterator[Fault]:
+    for number, step in enumerate(item.fields.get("steps", ())):
+        job = step.get("job") if isinstance(step, dict) else None
+        if isinstance(job, str) and not picture.has("job", job):
+            yield Fault("unknown_job", f"/steps/{number}/job", f"there is no job {job}")
