@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from actors import starts
 from actors.book import Load
-from actors.starts import Starts
+from actors.starts import Starts, begins
 from messages.envelope import micros
 from messages.starting import Fired
 from messages.states import ENDED, State
@@ -33,6 +33,8 @@ from messages.workflow_events import (
 
 REMEMBERED = timedelta(days=2)
 """How long an execution that has ended is remembered, for messages that come late."""
+REMEMBERED_MAX = 1000
+"""When there are so many, the earlier half of those that have ended is forgotten."""
 
 Event: TypeAlias = (
     Planned
@@ -203,7 +205,12 @@ def begun(plans: Plans, event: starts.Event) -> Plans:
 
 
 def _recent(noted: dict[str, Noted], at: datetime) -> dict[str, Noted]:
-    return {id: one for id, one in noted.items() if one.state not in ENDED or one.start > at - REMEMBERED}
+    kept = {id: one for id, one in noted.items() if one.state not in ENDED or one.start > at - REMEMBERED}
+    if len(kept) < REMEMBERED_MAX:
+        return kept
+    ended = sorted((one.start, id) for id, one in kept.items() if one.state in ENDED)
+    gone = {id for _, id in ended[: len(ended) // 2]}
+    return {id: one for id, one in kept.items() if id not in gone}
 
 
 def _asked(pending: Pending, event: OwnerHeld | Agreed | OwnerConfirmed | HeldAgain) -> Pending:
@@ -227,10 +234,20 @@ def _standing(plans: Plans) -> Plans:
         return plans
     slots = tuple(slot for slot in pending.plan.slots if slot.execution not in pending.dropped)
     late = plans.standing_ids - ids(slots) - set(plans.noted) - pending.dropped
-    late = late if pending.plan.extends else frozenset()
+    late = late - _seen_to(plans) if pending.plan.extends else frozenset()
     fired = plans.standing.fired if plans.standing and pending.plan.extends else None
     standing = Standing(plan=pending.plan, slots=slots, late=late, lost=pending.lost, fired=fired)
     return replace(plans, pending=None, standing=standing, more_at=pending.plan.more_at, is_deferred=False)
+
+
+def _seen_to(plans: Plans) -> frozenset[str]:
+    """Return what has come due and neither waits nor lacks a slot: it has ended, if that is known or not."""
+    standing = plans.standing
+    if standing is None or standing.fired is None:
+        return frozenset()
+    lost = (id for lost in standing.lost.values() for id in lost)
+    unseen = plans.starts.waiting_ids.union(plans.starts.starting, lost)
+    return ids(slot for slot in standing.slots if begins(slot) <= standing.fired) - unseen
 
 
 def _lost(plans: Plans, event: SlotsLost) -> Plans:

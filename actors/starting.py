@@ -10,6 +10,7 @@ from typing import NamedTuple
 from actors import schedule
 from actors.overlap import deal
 from actors.plans import Plans, Standing
+from actors.starts import begins
 from messages.schedule import Overlap, Schedule
 from messages.starting import Fired, Skipped, Slot, Waiting
 
@@ -26,11 +27,6 @@ class Due(NamedTuple):
 
 
 NOTHING = Due()
-
-
-def begins(slot: Slot) -> datetime:
-    """Return when an execution begins: at its start, or later by its share of the jitter."""
-    return slot.start + timedelta(seconds=slot.delay_seconds)
 
 
 def next_due(plans: Plans) -> datetime | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
-from messages.starting import Backfilled, Fired, How, Paused, Resumed, Waiting
+from messages.starting import Backfilled, Fired, How, Paused, Resumed, Slot, Waiting
 
 BACKFILLS = 100
 """How many backfills are remembered, so that none is done again."""
@@ -46,6 +46,11 @@ class Starts(msgspec.Struct, frozen=True, kw_only=True):
     def waiting_ids(self) -> frozenset[str]:
         """The executions that wait for the end of another."""
         return frozenset(one.slot.execution for one in self.waiting)
+
+
+def begins(slot: Slot) -> datetime:
+    """Return when an execution begins: at its start, or later by its share of the jitter."""
+    return slot.start + timedelta(seconds=slot.delay_seconds)
 
 
 def evolve(starts: Starts, event: Event) -> Starts:

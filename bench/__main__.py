@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-from bench import cascade, drain, flags, histories, http, latency, restart, runs, size, throughput
+from bench import cascade, drain, flags, histories, http, latency, restart, runs, schedules, size, throughput
 
 BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "throughput": throughput.run,
@@ -23,6 +23,7 @@ BENCHES: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "runs": runs.run,
     "http": http.run,
     "flags": flags.run,
+    "schedules": schedules.run,
 }
 
 

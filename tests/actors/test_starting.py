@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from actors.actor import Rejected, Turn
 from actors.overlap import FULL, WAITING_MAX, deal
 from actors.planning import execution_id
+from actors.plans import REMEMBERED_MAX
 from actors.workflow import ACTOR
 from messages.base import Alarm
 from messages.envelope import Address
@@ -493,3 +494,23 @@ def test_each_starts_waits_or_is_skipped_and_nothing_starts_beside_but_what_may(
     assert len(alone) <= (0 if is_running else 1)
     assert not any(policies[one.slot.execution] == "skip" for one in dealt.waiting)
     assert dealt.how is None or dealt.waiting
+
+
+def test_what_has_ended_is_forgotten_in_the_end_however_often_it_starts() -> None:
+    found = clock(timedelta(seconds=1), start="2026-10-20T00:00:00Z", end=None, cron="*/30 * * * * *")
+
+    found.until(hour(9) + timedelta(seconds=10))
+
+    plans = found.workflow.plans
+    assert len(found.began) == 1081
+    assert REMEMBERED_MAX / 2 <= len(plans.noted) < REMEMBERED_MAX
+    assert (plans.standing.late, plans.running, plans.starts.starting) == (frozenset(), (), ())
+
+
+def test_what_ended_long_ago_is_not_taken_for_late_when_the_plan_is_extended() -> None:
+    found = clock(start="2026-10-20T00:00:00Z", end=None, cron="0 * * * *")
+
+    found.until(hour(24 * 40))
+
+    assert len(found.began) == 961
+    assert found.workflow.plans.standing.late == frozenset()
