@@ -19,6 +19,7 @@ from actors import (
     peer,
     perimeter,
     ping_registry,
+    promotion,
     registry,
     repo,
     resource,
@@ -65,4 +66,5 @@ ACTORS: tuple[Actor[Any, Any, Any], ...] = (
     perimeter.ACTOR,
     grant.ACTOR,
     metadata_term.ACTOR,
+    promotion.ACTOR,
 )

@@ -51,16 +51,29 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     forks: tuple[str, ...] = ()
     versions: tuple[Version, ...] = ()
     """The definitions it has had, the latest last."""
+    origin: str = ""
+    """The workflow that it was first, in another environment; empty: this one."""
+    promotion: str = ""
+    """What has brought it here last; empty: it was saved since."""
+    deployments: dict[str, str] = msgspec.field(default_factory=dict)
+    """By environment, under which id it is there, too."""
 
 
 def needs(save: Save, turn: Turn) -> Sequence[Need]:
     """Know who has the name already, the workspace it may have, and the types of its resources."""
-    names = [ByName("workspace", name) for name in (workspace_name(save.name), _misspelt(save.name))]
+    known = known_as(save)
+    names = [ByName("workspace", name) for name in (workspace_name(known), _misspelt(known))]
     resources = [_entry(resource, turn.node) for resource in _named(save.graph)]
     workspace = ById("workspace", default_workspace(turn.me.id))
     there = [] if save.environment == MAIN else [ById("environment", save.environment)]
     more = [*metadata_term.needs(save.metadata), *triggers.needs(save), *there]
-    return [ByName("workflow", save.name), *names, workspace, *resources, *more]
+    return [ByName("workflow", known), *names, workspace, *resources, *more]
+
+
+def known_as(definition: Definition) -> str:
+    """Return the name that no other workflow of the node has: it may be in several environments."""
+    name, environment = definition.name, definition.environment
+    return name if environment == MAIN else f"{name} ({environment})"
 
 
 def workspace_name(workflow: str) -> str:
@@ -110,7 +123,7 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     versions.check(definition.definition)
     triggers.check(definition, turn)
     metadata_term.check_all(definition.metadata, turn.known)
-    check_name(save.name, turn.me.id, turn)
+    check_name(known_as(save), turn.me.id, turn)
     return resaved(state, definition, turn, note)
 
 
@@ -132,7 +145,7 @@ def resaved(state: State, definition: Definition, turn: Turn, note: str = "") ->
         Saved,
         definition,
         generation=state.generation + 1,
-        workspace=state.workspace or _workspace(definition.name, turn),
+        workspace=state.workspace or _workspace(known_as(definition), turn),
         demands=demands,
         is_followed=before is None
         or (before.name, before.resources) != (definition.name, definition.resources),
@@ -231,7 +244,7 @@ def summary(state: State) -> Summary | None:
         return None
     return Summary(
         status=state.plans.status,
-        name=definition.name,
+        name=known_as(definition),
         labels=definition.labels,
         fields={
             "active": definition.active,
@@ -242,6 +255,7 @@ def summary(state: State) -> Summary | None:
             **({"paused": True} if state.plans.starts.is_paused else {}),
             **({PERIMETERS: list(definition.perimeters)} if definition.perimeters else {}),
             **metadata_term.shown(definition.metadata),
+            **({"origin": state.origin} if state.origin else {}),
             **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
         },
     )
@@ -257,6 +271,9 @@ def view(state: State) -> dict[str, Any] | None:
         "generation": state.generation,
         "workflow_version": state.versions[-1].number if state.versions else 0,
         "workspace": state.workspace,
+        "origin": state.origin,
+        "promotion": state.promotion,
+        "deployments": state.deployments,
         "shared": list(sharing.inside(state.shares)),
         "plan": state.plans.status,
         "waiting": list(pending.waiting_for) if pending else [],

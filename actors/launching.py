@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from actors import versions
+from actors import deploying, versions
 from actors.actor import Effect, Order, Question, Rejected, Turn
 from actors.defining import State
 from actors.definition.difference import difference
 from messages import run, workflow
 from messages.envelope import Address, derive
 from messages.execution import Fail
-from messages.workflow import Launch
+from messages.workflow import Definition, Deploy, Launch, Promote
 
 ID_CHARACTERS = 32
 INPUT_BYTES_MAX = 200 * 1024
@@ -26,35 +27,56 @@ def check(state: State, command: Launch, turn: Turn) -> None:
     definition = state.definition
     if definition is None:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
+    if (command.execution or command.parent) and not turn.is_internal:
+        raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
+    if command.environment not in ("", definition.environment):
+        if command.environment not in state.deployments:
+            detail = f"{turn.me.id} is in {definition.environment}, not in {command.environment}; promote it"
+            raise Rejected("not_in_environment", detail, at="/environment")
+        return  # it is for the workflow there to say
     if not definition.active:
         raise Rejected("inactive", f"{turn.me.id} is not active; save it with active: true")
     if definition.definition is None:
         raise Rejected("no_definition", f"{turn.me.id} does not say what to run; save it with a definition")
     if len(msgspec.json.encode(command.input)) > INPUT_BYTES_MAX:
         raise Rejected("too_large", f"an input has at most {INPUT_BYTES_MAX} bytes of JSON", at="/input")
-    if (command.execution or command.parent) and not turn.is_internal:
-        raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
 
 
 def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
-    """Have a run begin; it keeps the definition that the workflow has now."""
-    if not isinstance(command, Launch) or state.definition is None or state.definition.definition is None:
+    """Have a run begin, which keeps the definition that the workflow has now; pass on what is for others."""
+    match command:
+        case Promote():
+            return deploying.begin(state, command, turn)
+        case Deploy():
+            return [deploying.told(state, command.promotion)]
+        case Launch() if state.definition is not None:
+            return _begin(state, state.definition, command, turn)
+    return []
+
+
+def _begin(state: State, definition: Definition, command: Launch, turn: Turn) -> Sequence[Effect]:
+    if command.environment not in ("", definition.environment):
+        there = Address("workflow", state.deployments[command.environment])
+        return [Order(there, replace(command, run=_id(command, turn)))]
+    if definition.definition is None:
         return []
     begin = run.Begin(
         workflow=turn.me.id,
-        definition=state.definition.definition,
+        definition=definition.definition,
         workflow_version=state.versions[-1].number,
         input=command.input,
         trigger=command.trigger,
         execution=command.execution,
         parent=command.parent,
-        environment=state.definition.environment,
+        environment=definition.environment,
     )
     return [Order(Address("run", _id(command, turn)), begin)]
 
 
 def tells(_state: State, command: Any, turn: Turn) -> Mapping[str, Any]:
     """Tell the id of the run."""
+    if isinstance(command, Promote):
+        return {"promotion": deploying.promotion_id(command, turn)}
     return {"run": _id(command, turn)} if isinstance(command, Launch) else {}
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from actors import (
     begun,
     defining,
+    deploying,
     launching,
     orders,
     planning,
@@ -36,11 +37,14 @@ from messages.workflow import (
     Announce,
     Definition,
     Delete,
+    Deploy,
     ExecutionChanged,
     Fork,
     Join,
     Launch,
     Leave,
+    NoteDeployment,
+    Promote,
     Propose,
     Replan,
     RollBack,
@@ -50,6 +54,7 @@ from messages.workflow import (
 from messages.workflow_events import (
     Announced,
     Deleted,
+    DeploymentNoted,
     Forked,
     Joined,
     Left,
@@ -60,9 +65,20 @@ from messages.workspace import Follow, Unfollow
 
 Heard: TypeAlias = planning.Answer | Aborted | SlotsCancelled | ExecutionChanged | WorkspaceTaken | Alarm
 Run: TypeAlias = Launch | RollBack | Pause | Resume | Backfill
-Command: TypeAlias = Save | Delete | Replan | Fork | Run | Propose | Join | Leave | Announce | Heard
+Deployment: TypeAlias = Promote | Deploy | NoteDeployment
+Share: TypeAlias = Propose | Join | Leave | Announce
+Command: TypeAlias = Save | Delete | Replan | Fork | Run | Deployment | Share | Heard
 Event: TypeAlias = (
-    Saved | Deleted | WorkspaceChanged | Forked | Joined | Left | Announced | plans.Event | starts.Event
+    Saved
+    | Deleted
+    | WorkspaceChanged
+    | DeploymentNoted
+    | Forked
+    | Joined
+    | Left
+    | Announced
+    | plans.Event
+    | starts.Event
 )
 
 
@@ -71,6 +87,8 @@ def needs(command: Command, turn: Turn) -> Sequence[Need]:
     match command:
         case Save():
             return defining.needs(command, turn)
+        case Deploy():
+            return defining.needs(deploying.saved(command), turn)
         case Fork():
             return [ById("workflow", command.into), ByName("workflow", command.name)]
         case Propose():
@@ -102,9 +120,9 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
             return _fork(state, command, turn)
         case Launch() | RollBack() | Pause() | Resume() | Backfill():
             return _run(state, command, turn)
-        case Propose():
-            return _propose(state, command, turn)
-        case Join() | Leave() | Announce():
+        case Deploy() | Promote() | NoteDeployment():
+            return _deploy(state, command, turn)
+        case Propose() | Join() | Leave() | Announce():
             return _share(state, command, turn)
         case _:
             return _hear(state, command, turn)
@@ -132,6 +150,18 @@ def _hear(state: State, command: Heard, turn: Turn) -> Sequence[Event]:
 def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     saved = defining.saved(state, command, turn)
     return [] if saved is None else [saved, *_replan(state, saved, turn)]
+
+
+def _deploy(state: State, command: Deployment, turn: Turn) -> Sequence[Event]:
+    if not isinstance(command, Deploy):
+        return deploying.decide(state, command, turn)
+    save = deploying.wanted(state, command, turn)
+    if save is None:
+        return []
+    changed = defining.saved(state, save, turn) or defining.resaved(state, take(Definition, save), turn)
+    by = command.by or changed.author
+    saved = replace(changed, promotion=command.promotion, origin=command.origin, author=by)
+    return [saved, *_replan(state, saved, turn)]
 
 
 def _run(state: State, command: Run, turn: Turn) -> Sequence[Event]:
@@ -227,7 +257,9 @@ def _propose(state: State, command: Propose, turn: Turn) -> Sequence[Event]:
     return _save(state, save, turn)
 
 
-def _share(state: State, command: Join | Leave | Announce, turn: Turn) -> Sequence[Event]:
+def _share(state: State, command: Share, turn: Turn) -> Sequence[Event]:
+    if isinstance(command, Propose):
+        return _propose(state, command, turn)
     if isinstance(command, Announce):
         return [Announced(peer=command.peer)] if state.generation else []
     if isinstance(command, Join) and state.definition is None:
@@ -276,6 +308,8 @@ def evolve(state: State, event: Event) -> State:
                 workspace=event.workspace,
                 demands=event.demands,
                 versions=versions.after(state.versions, event),
+                promotion=event.promotion,
+                origin=event.origin or state.origin,
             )
         case Deleted():
             shares = sharing.emptied(state.shares)
@@ -284,8 +318,8 @@ def evolve(state: State, event: Event) -> State:
         case Joined() | Left():
             revision = state.revision + bool(event.told)
             return replace(state, revision=revision, shares=sharing.told(state.shares, event))
-        case Forked():
-            return replace(state, forks=(*state.forks, event.into))
+        case Forked() | DeploymentNoted():
+            return deploying.noted(state, event)
         case WorkspaceChanged():
             return replace(state, workspace=event.workspace)
         case Announced():
@@ -304,7 +338,8 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             follow = _follow(state, turn) if event.is_followed else []
             routes = triggers.claims(state.definition, event.generation, turn)
             routes += triggers.releases(event.routes_left, event.generation, turn)
-            return [*follow, *routes, *sharing.puts(owned, rights, rights)]
+            told = deploying.arrived(state, event)
+            return [*follow, *routes, *sharing.puts(owned, rights, rights), *told]
         case Deleted():
             unfollow = Unfollow(workflow=turn.me.id, generation=event.generation)
             forget = Forget(kind="workflow", id=turn.me.id)
@@ -318,8 +353,8 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
             return sharing.puts(owned, rights, [event.peer])
         case WorkspaceChanged():
             return _follow(state, turn)
-        case Forked():
-            return _forked(state, event)
+        case Forked() | DeploymentNoted():
+            return _forked(state, event) if isinstance(event, Forked) else []
         case Fired() | Paused() | Resumed() | Backfilled():
             return begun.react(state.plans, event, turn)
         case _:
@@ -333,7 +368,7 @@ def _follow(state: State, turn: Turn) -> list[Order]:
     follow = Follow(
         workflow=turn.me.id,
         generation=state.generation,
-        name=defining.workspace_name(definition.name),
+        name=defining.workspace_name(defining.known_as(definition)),
         resources=definition.resources,
     )
     return [Order(Address("workspace", state.workspace), follow)]
@@ -357,6 +392,8 @@ def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
             return sharing.refusal(command.reply_to, command.generation, no, turn.peer)
         case Launch():
             return launching.refused(command, no)
+        case Deploy():
+            return deploying.refused(command, no)
     return []
 
 
@@ -369,6 +406,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
             Replan,
             Fork,
             Launch,
+            Promote,
             RollBack,
             Pause,
             Resume,
@@ -379,11 +417,13 @@ ACTOR: Actor[State, Any, Any] = Actor(
             Announce,
             ExecutionChanged,
             WorkspaceTaken,
+            Deploy,
+            NoteDeployment,
         ),
         *(Held, HoldRefused, Confirmed, Expired, Aborted, SlotsCancelled),
     ),
     events=(
-        *(Saved, Deleted, WorkspaceChanged, Forked, Joined, Left, Announced),
+        *(Saved, Deleted, WorkspaceChanged, DeploymentNoted, Forked, Joined, Left, Announced),
         *get_args(plans.Event),
         *get_args(starts.Event),
     ),
@@ -399,7 +439,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     alarms=alarms,
     summary=summary,
     filters=frozenset(
-        {"active", "schedule_active", "environment", "workspace", "shared", "paused", "metadata"}
+        {"active", "schedule_active", "environment", "workspace", "shared", "paused", "metadata", "origin"}
     ),
     view=view,
     questions={**launching.QUESTIONS, **scheduling.QUESTIONS},
@@ -408,6 +448,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
         {
             *("propose", "join", "leave", "announce", "execution_changed", "workspace_taken"),
             *("held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"),
+            *("deploy", "note_deployment"),
         }
     ),
     peers_may=frozenset(

@@ -39,7 +39,7 @@ ELSEWHERE = frozenset(
             for verb in ("set", "remove")
             for what in ("variable", "secret", "connection")
         ),
-        *(("workflow", name) for name in ("launch", "versions", "version", "diff", "roll_back")),
+        *(("workflow", name) for name in ("promote", "launch", "versions", "version", "diff", "roll_back")),
         *(("run", name) for name in ("list", "wait", "pause", "resume", "cancel", "terminate", "retry")),
     }
 )

@@ -22,6 +22,7 @@ COLUMNS = {
     "booking": ("id", "status", "capacity", "count", "version"),
     "registry": ("id", "name", "roots_count", "repos_count", "version"),
     "repo": ("id", "registry_id", "global_path", "tier", "workflow", "error.message", "version"),
+    "promotion": ("id", "workflow", "from", "to", "into", "status", "at"),
     "environment": ("id", "label", "follows", "status", "version"),
     "route": ("method", "path", "workflow", "trigger", "status", "version"),
     "executable": ("id", "tag", "path", "sha256", "version"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import environments, ephemeral, job_runs, kinds, launch, peers, run, thaw, versions
+from cli import environments, ephemeral, job_runs, kinds, launch, peers, promote, run, thaw, versions
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
@@ -17,6 +17,7 @@ def add(app: typer.Typer, word: str = "") -> bool:
     if "workflow" in groups:
         launch.add(groups["workflow"])
         versions.add(groups["workflow"])
+        promote.add(groups["workflow"])
     if "environment" in groups:
         environments.add(groups["environment"])
     if "job" in groups:

@@ -116,6 +116,40 @@ class Launch(base.Command, tag="workflow.launch"):
     """The planned execution that it is the run of (said by the workflow itself)."""
     parent: str = ""
     """The run that waits for it, and its task there (said by that run)."""
+    environment: str = ""
+    """Run what this workflow is in that environment; left out: in its own."""
+
+
+class Promote(base.Command, tag="workflow.promote"):
+    """Have it in another environment, too: as it is now, beside what runs there."""
+
+    to: Token
+    into: Token | None = None
+    """The id that it has there; left out: its first one and the environment."""
+    plan: bool = False
+    """Only check, and tell what would be different."""
+    promotion: Token | None = None
+    """The id of the promotion; left out: a new one."""
+
+
+class Deploy(base.Command, tag="workflow.deploy"):
+    """Be what was promoted, or what it was before (said by the promotion)."""
+
+    promotion: Token
+    origin: Token
+    environment: Token
+    definition: Definition
+    generation: int
+    """Of what was looked at: what was changed since is not written over."""
+    by: str = ""
+    """Who has promoted it."""
+
+
+class NoteDeployment(base.Command, tag="workflow.note_deployment"):
+    """Know by which id it is in another environment (said by the promotion)."""
+
+    environment: Token
+    workflow: Token
 
 
 class RollBack(base.Command, tag="workflow.roll_back"):

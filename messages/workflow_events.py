@@ -48,6 +48,17 @@ class Saved(Definition, base.Event, tag="workflow.saved", forbid_unknown_fields=
     at: datetime | None = None
     routes_left: tuple[str, ...] = ()
     """The routes of the HTTP listener that it had before."""
+    promotion: str = ""
+    """What has brought it here; empty: it was saved."""
+    origin: str = ""
+    """The workflow that it was first; empty: this one."""
+
+
+class DeploymentNoted(base.Event, tag="workflow.deployment_noted"):
+    """It is in another environment, too."""
+
+    environment: str
+    workflow: str
 
 
 class Planned(base.Event, tag="workflow.planned"):

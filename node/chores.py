@@ -25,18 +25,20 @@ from messages.peer import (
     To,
     Want,
 )
+from messages.promotion import Look
 from messages.run import Rewind
 from node.answers import Answers, Asker
 from node.engine import Engine
 from node.intake import Intake
 from node.links import Links
+from node.promoting import Promoting
 from node.rewinding import rewind
 from node.trail import verb_of
 from store.queries import Filter, listing
 from store.step import Found
 from store.store import Store
 
-QUEUES = ("links", "digest", "compare", "answer", "history", "environments")
+QUEUES = ("links", "digest", "compare", "answer", "history", "environments", "promotions")
 SHARED_PAGE = 200
 
 Work = Callable[[str, bytes], Awaitable[None]]
@@ -51,9 +53,11 @@ class Chores:
         parts: tuple[Engine, Store, Intake, Answers, Links],
         actors: Sequence[Actor[Any, Any, Any]],
         clock: Callable[[], int],
+        promoting: Promoting | None = None,
     ) -> None:
         self._node = node
         self._engine, self._store, self._intake, self._answers, self._links = parts
+        self._promoting = promoting
         self._actors = {actor.kind: actor for actor in actors}
         self._clock = clock
         self.work: dict[str, Work] = {
@@ -63,6 +67,7 @@ class Chores:
             "answer": self._answer,
             "history": self._rewind,
             "environments": self._empty,
+            "promotions": self._look,
         }
 
     async def begin(self) -> None:
@@ -138,6 +143,12 @@ class Chores:
         ask = msgspec.json.decode(body, type=Rewind)
         await self._order((id, 0), Address("run", ask.run), await rewind(self._store, ask))
 
+    async def _look(self, id: str, body: bytes) -> None:
+        look = msgspec.json.decode(body, type=Look)
+        assert self._promoting is not None  # a node that runs has it
+        checked = await self._promoting.look(look)
+        await self._order((id, 0), Address("promotion", look.promotion), checked)
+
     async def _empty(self, id: str, body: bytes) -> None:
         """Delete the workflows of an environment, unless one of them runs: then all of them stay."""
         name = msgspec.json.decode(body, type=Empty).environment
@@ -152,8 +163,8 @@ class Chores:
         await self._order((id, len(workflows)), Address("environment", name), Emptied(kept=kept))
 
     async def _running(self, workflow: str) -> Sequence[str]:
-        running: Sequence[str] = (await self._engine.peek("workflow", workflow)).state.plans.running
-        return running
+        plans = (await self._engine.peek("workflow", workflow)).state.plans
+        return [*plans.running, *plans.starts.starting]
 
     async def _say(self, cause: tuple[str, int], peer: str, word: Command) -> None:
         """Say a word to the gateway that the peer has for us."""

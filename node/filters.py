@@ -21,6 +21,7 @@ ALIASES = {
     "peer": {"state": "status"},
     "run": {"workflow": "parent", "state": "status"},
     "route": {"workflow": "parent", "state": "status"},
+    "promotion": {"workflow": "parent", "state": "status"},
     "command": {"executable": "parent"},
     "job": {"command": "parent"},
     "job_run": {"job": "parent", "state": "status"},

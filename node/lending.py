@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.belongings import PLACE
+from actors.definition.uses import CONNECTIONS, NAMED, SECRETS, VARIABLES, named, read_by
 from actors.flow.fast import names
 from messages.envelope import Address
 from messages.environment import Connection
@@ -19,17 +20,9 @@ from node.calls.failed import misconfigured
 from node.vault import STANDING, Locked, Vault
 from node.workers.voice import Voice
 
-SECRETS, VARIABLES = "secrets", "vars"
-"""The names by which expressions know them."""
 ADDRESSES = ("endpoint", "document", "connection", "webhook")
 """The arguments of calls that are addresses: a secret is percent-encoded there, unless it stands first."""
-KINDS = {"database": "database", "email": "smtp", "slack": "slack"}
-"""Which kind of connection a call names."""
-NAMED = "connection://"
-"""How an HTTP call names a connection, before the path."""
 NAMES_SHOWN = 10
-_READ = r"\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\.?\[\s*\"([A-Za-z0-9_-]+)\"\s*\])"
-READ = {name: re.compile(rf"\${name}(?![A-Za-z0-9_])(?:{_READ})?") for name in (SECRETS, VARIABLES)}
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -45,12 +38,6 @@ class Lent(NamedTuple):
 
     call: Call
     secrets: tuple[str, ...] = ()
-
-
-def read_by(text: str, what: str) -> frozenset[str] | None:
-    """Return which variables or secrets an expression reads; None: it may be any."""
-    found = [one[1] or one[2] for one in READ[what].finditer(text)]
-    return frozenset(found) if all(found) else None
 
 
 class Lending:
@@ -74,12 +61,12 @@ class Lending:
 
     def _given(self, ask: Evaluate, one: Expression, contents: Contents) -> Expression:
         more: dict[str, Any] = {}
-        named = names(one.text)
-        if VARIABLES in named:
+        mentioned = names(one.text)
+        if VARIABLES in mentioned:
             for name in sorted((read_by(one.text, VARIABLES) or frozenset()) - contents.variables.keys()):
                 raise misconfigured(missing("variable", name, ask.environment, contents.variables))
             more[VARIABLES] = contents.variables
-        if SECRETS in named:
+        if SECRETS in mentioned:
             more[SECRETS] = self._standing(ask, one, contents)
         return replace(one, variables=more | one.variables)
 
@@ -108,8 +95,8 @@ class Lending:
         except Locked as locked:
             raise misconfigured(str(locked)) from None
 
-    async def address(self, environment: str, name: str) -> str:
-        """Return the address of a connection, its secrets put in; raises Failed."""
+    async def address(self, environment: str, name: str) -> tuple[str, tuple[str, ...]]:
+        """Return the address of a connection, and the secrets that were put in; raises Failed."""
         contents = await self.contents(environment)
         nobody = Call(
             run="-",
@@ -122,8 +109,9 @@ class Lending:
             key="",
             environment=environment,
         )
+        lent = _Lent(self._vault, nobody, contents)
         try:
-            return _Lent(self._vault, nobody, contents).address(name, "")
+            return lent.address(name, ""), lent.used
         except Locked as locked:
             raise misconfigured(str(locked)) from None
 
@@ -151,7 +139,12 @@ class _Lent:
         }
         if connection:
             arguments = self._connected(arguments, connection)
-        return Lent(replace(self._call, arguments=arguments), tuple(self._used.values()))
+        return Lent(replace(self._call, arguments=arguments), self.used)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The secrets that were put in."""
+        return tuple(self._used.values())
 
     def _value(self, value: Any, *, is_address: bool) -> Any:
         if isinstance(value, Mapping):
@@ -184,8 +177,8 @@ class _Lent:
         return self._used[name]
 
     def _connected(self, arguments: dict[str, Any], name: str) -> dict[str, Any]:
-        if self._call.kind in KINDS:
-            return {**arguments, "connection": self.address(name, KINDS[self._call.kind])}
+        if self._call.kind in CONNECTIONS:
+            return {**arguments, "connection": self.address(name, CONNECTIONS[self._call.kind])}
         endpoint = arguments["endpoint"]
         uri = endpoint["uri"] if isinstance(endpoint, Mapping) else endpoint
         path = uri.removeprefix(NAMED).removeprefix(name)
@@ -234,11 +227,7 @@ def _standing(value: Any) -> Iterator[str]:
 
 def _named(call: Call) -> str:
     """Return the name of the connection that a call goes by, or nothing."""
-    if call.kind in KINDS:
+    if call.kind in CONNECTIONS:
         found = call.arguments.get("connection")
         return found if isinstance(found, str) and "://" not in found and not STANDING.search(found) else ""
-    endpoint = call.arguments.get("endpoint")
-    uri = endpoint.get("uri") if isinstance(endpoint, Mapping) else endpoint
-    if call.kind != "http" or not isinstance(uri, str) or not uri.startswith(NAMED):
-        return ""
-    return re.split(r"[/?#]", uri.removeprefix(NAMED), maxsplit=1)[0]
+    return named(call.arguments.get("endpoint")) if call.kind == "http" else ""

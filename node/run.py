@@ -30,10 +30,12 @@ from node.jobs.fetching import Fetching
 from node.jobs.kept import Kept
 from node.jobs.worker import JOBS, Jobs
 from node.keyring import Keyring
+from node.lending import Lending
 from node.links import Known, Links
 from node.meeting import Meeting
 from node.node import LANES, Node, Parts, clock, report, stream_settings
 from node.operate import Operations
+from node.promoting import Promoting
 from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.routes import Routes
@@ -178,6 +180,8 @@ def _assemble(
     relay.is_in_hand, desk.publish = desk.has, relay.give
     events = Events(home.node, engine, voice)
     jobs = _jobs(home, settings, (bus, voice))
+    lending = Lending(voice, home.vault())
+    promoting = Promoting(engine, store, lending, settings.outside(home.path))
     parts = Parts(
         name=home.node,
         actors=ACTORS,
@@ -195,7 +199,7 @@ def _assemble(
             streams,
             (clock, _sync_asker(home, server), home.vault(), None if jobs is None else jobs.isolation),
         ),
-        chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock),
+        chores=Chores(home.node, (engine, store, intake, answers, links), ACTORS, clock, promoting),
         questions=questions,
         edge=edge,
         handover=handover,

@@ -63,7 +63,7 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
     if frame is None and event.is_awaited:
         return []  # it was given up with the same message
     if event.kind == "workflow":
-        return [_launch(event, turn)]
+        return [_launch(state, event, turn)]
     if event.kind == JOB:
         return [_run_job(state, event, turn)]
     work = run.Call(
@@ -83,13 +83,14 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
     return [Task(f"call-{event.kind}", work)]
 
 
-def _launch(event: Called, turn: Turn) -> Order:
+def _launch(state: State, event: Called, turn: Turn) -> Order:
     """Have another workflow run, and be told its output unless nobody waits for it."""
     launch = workflow.Launch(
         run=child(turn.me.id, event.frame),
         input=event.arguments.get("input"),
         trigger="workflow",
         parent=f"{turn.me.id}.{event.frame}.{event.attempt}" if event.is_awaited else "",
+        environment=state.environment,
     )
     return Order(Address("workflow", str(event.arguments["name"])), launch)
 

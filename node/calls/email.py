@@ -6,9 +6,9 @@ import asyncio
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -70,6 +70,12 @@ class EmailCalls:
             "refused": left_out,
         }
 
+    async def probe(self, url: str) -> None:
+        """Connect, say who we are, and go; raises Failed."""
+        server = self._server(url)
+        session = Session(server, await self._place(server))
+        await asyncio.get_running_loop().run_in_executor(self._threads, session.probe)
+
     def close(self) -> None:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -112,11 +118,21 @@ class Session:
 
     def send(self, message: EmailMessage, recipients: list[str]) -> list[str]:
         """Send it in a thread; return who was refused; raises Failed."""
+        with self._entered() as smtp:
+            return sorted(smtp.send_message(message, to_addrs=recipients))
+
+    def probe(self) -> None:
+        """See in a thread whether it lets us in; raises Failed."""
+        with self._entered():
+            pass
+
+    @contextmanager
+    def _entered(self) -> Iterator[smtplib.SMTP]:
         where = f"{self._server.host}:{self._server.port}"
         try:
             with self._open() as smtp:
                 self._enter(smtp)
-                return sorted(smtp.send_message(message, to_addrs=recipients))
+                yield smtp
         except smtplib.SMTPAuthenticationError as error:
             raise Failed("authentication", f"{where} does not know the user: {error.smtp_code}") from None
         except smtplib.SMTPRecipientsRefused:

@@ -196,7 +196,7 @@ def test_a_peer_may_only_propose_and_answer() -> None:
     answers = {"held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"}
 
     assert ACTOR.peers_may == answers | {"propose"}
-    ours = {"join", "leave", "announce", "execution_changed", "workspace_taken"}
+    ours = {"join", "leave", "announce", "execution_changed", "workspace_taken", "deploy", "note_deployment"}
     assert ACTOR.internal == ACTOR.peers_may | ours
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.definition.uses import read_by
 from bus import sealing
 from node.calls.disguises import Disguised
-from node.lending import read_by
 from node.vault import STANDING, Locked, Vault, seal
 
 VALUES = st.text(min_size=4, max_size=200)
