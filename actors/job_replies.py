@@ -9,7 +9,7 @@ import msgspec
 
 from actors.actor import Effect, Order
 from actors.flow.errors import fault
-from messages import run
+from messages import routine_run, run
 from messages.envelope import Address
 from messages.job_run import Result
 
@@ -30,7 +30,13 @@ def _to_run(to: Address, mark: str, id: str, result: Result) -> Effect:
     return Order(to, run.Faulted(frame=int(frame), call=int(call), problem=problem))
 
 
-REPLIES: Mapping[str, Reply] = {"run": _to_run}
+def _to_routine(to: Address, mark: str, _id: str, result: Result) -> Effect:
+    """Tell the run of a routine: its step and which try of it are the mark."""
+    step, _, attempt = mark.rpartition(".")
+    return Order(to, routine_run.Heard(step=step, attempt=int(attempt), result=result))
+
+
+REPLIES: Mapping[str, Reply] = {"run": _to_run, "routine_run": _to_routine}
 """By the kind of who waits."""
 
 

@@ -42,11 +42,24 @@ def check(command: Run, pin: Pin, turn: Turn) -> None:
 def begin(content: Content, command: Run, pin: Pin, turn: Turn) -> list[Effect]:
     """Have a run begin."""
     pinned = pin()
+    run = Begin(
+        pinned=pinned,
+        work=work(content, pinned, turn, may_repeat=command.may_repeat),
+        place=_place(command),
+        may_repeat=command.may_repeat,
+        reply_to=command.reply_to,
+        reply_mark=command.reply_mark,
+    )
+    return [Order(Address(KIND, id_of(command, turn)), run)]
+
+
+def work(content: Content, pinned: Pinned, turn: Turn, *, may_repeat: bool) -> Work:
+    """Return what a partner is to do for the same."""
     used = turn.known[ById("command", content.command)]
     of = turn.known[ById("executable", pinned.executable)]
     assert used is not None  # pinned
     assert of is not None
-    work = Work(
+    return Work(
         executable=pinned.executable,
         tag=of.summary.name,
         flags=tuple(used.summary.fields["flags"]),
@@ -54,17 +67,8 @@ def begin(content: Content, command: Run, pin: Pin, turn: Turn) -> list[Effect]:
         environment=pinned.environment,
         timeout_seconds=pinned.timeout_seconds,
         working_files=pinned.working_files,
-        may_repeat=command.may_repeat,
+        may_repeat=may_repeat,
     )
-    run = Begin(
-        pinned=pinned,
-        work=work,
-        place=_place(command),
-        may_repeat=command.may_repeat,
-        reply_to=command.reply_to,
-        reply_mark=command.reply_mark,
-    )
-    return [Order(Address(KIND, id_of(command, turn)), run)]
 
 
 def _place(command: Run) -> Place | None:

@@ -20,6 +20,8 @@ ABOUT = {
     "command": "Flags of an executable that go together.",
     "job": "Commands with their values, ready to run.",
     "job_run": "The runs of jobs: see covey job runs.",
+    "routine": "Jobs in an order, run together as one.",
+    "routine_run": "The runs of routines: see covey routine runs.",
     "workflow_index": "The ephemeral workflows of a registry: see covey workflows index.",
 }
 
@@ -103,6 +105,14 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("job_run", "cancel"): "covey job cancel RUN --reason 'no longer needed'",
     ("job_run", "fetch"): "covey job fetch RUN key.pem > key.pem",
     ("job", "list"): "covey job list --where command=GenRSA",
+    ("routine", ""): "keys",
+    ("routine", "save"): "covey routine save keys -f keys.yaml",
+    ("routine", "run"): "covey routine run keys --follow",
+    ("routine_run", ""): "RUN",
+    ("routine_run", "list"): "covey routine runs --routine keys --status failure",
+    ("routine_run", "get"): "covey routine show RUN",
+    ("routine_run", "cancel"): "covey routine cancel RUN --reason 'no longer needed'",
+    ("routine_run", "wait"): "covey routine wait RUN --for 60",
     ("du_root", ""): "du-1",
     ("du_root", "begin"): "covey du-root begin --registry-id lab --global-root /lab --wait",
     ("du_root", "fail"): "covey du-root fail du-1 --message 'the disk is being replaced'",

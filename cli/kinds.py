@@ -27,12 +27,13 @@ HIDDEN = frozenset({"copy"})
 ON_COPIES = {"save": "propose", "fork": "fork"}
 """What may be said to a copy instead."""
 SAVE = "save"
-NOT_SHOWN = frozenset({"workflow_index", "job_run"})
+NOT_SHOWN = frozenset({"workflow_index", "job_run", "routine_run"})
 """Kinds that people reach by another noun; these can be typed all the same."""
 ELSEWHERE = frozenset(
     {
         ("resource", "thaw"),
         ("job", "run"),
+        ("routine", "run"),
         *(("environment", name) for name in ("create", "set_policy", "delete", "contents")),
         *(
             ("environment", f"{verb}_{what}")

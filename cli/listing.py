@@ -29,6 +29,8 @@ COLUMNS = {
     "command": ("id", "name", "executable", "flags", "version"),
     "job": ("id", "name", "command", "values", "version"),
     "job_run": ("id", "job", "status", "compute", "begun_at", "ended_at", "version"),
+    "routine": ("id", "name", "on_failure", "at_once", "description", "version"),
+    "routine_run": ("id", "routine", "status", "done", "count", "begun_at", "ended_at"),
     "workflow_index": ("id", "active_count", "completed_count", "version"),
     "du_root": (*WORKFLOW, "global_root"),
     "unfreeze_repo": (*WORKFLOW, "repo_id"),

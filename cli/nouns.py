@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import environments, ephemeral, job_runs, kinds, launch, peers, promote, run, thaw, versions
+from cli import environments, ephemeral, job_runs, kinds, launch, peers, routine_runs, run, thaw, versions
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
@@ -22,6 +23,8 @@ def add(app: typer.Typer, word: str = "") -> bool:
         environments.add(groups["environment"])
     if "job" in groups:
         job_runs.add(groups["job"])
+    if "routine" in groups:
+        routine_runs.add(groups["routine"])
     if "run" in groups:
         run.add(groups["run"])
     return bool(ephemeral.add(app, word) or groups)

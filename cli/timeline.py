@@ -59,6 +59,8 @@ def _told(action: Action, now: datetime, is_whole: bool) -> Text:
         return text.append(_whole(action), style="not bold")
     if action.error is not None:
         return text.append(f"  {short(problem(action.error), 2 * DATA_CHARACTERS)}", style="not bold red")
+    if action.input is None and action.output is None:
+        return text
     told = f"  {short(_json(action.input))} → {short(_json(action.output))}"
     return text.append(told if action.ended_at else f"  {short(_json(action.input))}", style="not bold dim")
 

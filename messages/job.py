@@ -36,6 +36,15 @@ class WorkingFile(base.Value, frozen=True, kw_only=True):
     content: Annotated[str, msgspec.Meta(max_length=64 * 1024)] = ""
 
 
+class Input(base.Value, frozen=True, kw_only=True):
+    """A file that another run has left, kept by its digest."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    """Inside the directory of the run."""
+    sha256: str
+    size: int
+
+
 class Content(base.Value, frozen=True, kw_only=True):
     """What is saved of a job."""
 
@@ -73,6 +82,8 @@ class Pinned(base.Value, frozen=True, kw_only=True):
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     timeout_seconds: int = TIMEOUT_SECONDS
     working_files: tuple[WorkingFile, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    """Of other runs here."""
 
 
 class Save(Content, base.Command, tag="job.save"):

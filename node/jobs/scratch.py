@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +17,10 @@ REMOVE_SECONDS = 120.0
 LOCK = "lock"
 PARTS = ("work", "tmp", "shm")
 """What is the job's own; ``out`` beside them is ours."""
+
+
+Put = Callable[[Path], None]
+"""Puts more files into the directory of a run."""
 
 
 class Busy(Exception):
@@ -48,7 +52,7 @@ class Scratch:
         """What it complained of."""
         return self.path / "out" / "stderr"
 
-    def make(self, files: Iterable[WorkingFile]) -> None:
+    def make(self, files: Iterable[WorkingFile], put: Put) -> None:
         """Make it, with the files that are there before the job begins; raises ValueError for one outside."""
         for name in (*PARTS, "out"):
             (self.path / name).mkdir(mode=0o700)
@@ -56,6 +60,7 @@ class Scratch:
             path = self.work / inside(file.path)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_text(file.content, encoding="utf-8")
+        put(self.work)
         if self.user:
             for name in PARTS:
                 _give(self.path / name, self.user)
@@ -77,7 +82,9 @@ def _give(path: Path, user: int) -> None:
 
 
 @asynccontextmanager
-async def fresh(directory: Path, name: str, files: Iterable[WorkingFile]) -> AsyncIterator[Scratch]:
+async def fresh(
+    directory: Path, name: str, files: Iterable[WorkingFile], put: Put = lambda _work: None
+) -> AsyncIterator[Scratch]:
     """Have the directory of a run; raises Busy when another process has it, ValueError for a file outside."""
     path = directory / "scratch" / name
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,7 +94,7 @@ async def fresh(directory: Path, name: str, files: Iterable[WorkingFile]) -> Asy
         with own_user(directory / "users") as user:
             scratch = Scratch(path, user, lock.fileno())
             try:
-                await asyncio.to_thread(scratch.make, list(files))
+                await asyncio.to_thread(scratch.make, list(files), put)
                 yield scratch
             finally:
                 await remove(path)

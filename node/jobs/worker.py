@@ -8,6 +8,7 @@ import threading
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from bus.tasks import end
 from messages import subjects
 from messages.envelope import Address, Outcome, derive
 from messages.job_run import TAIL_CHARACTERS, File, Result, Run, Started
-from node.jobs import scratch
+from node.jobs import inputs, scratch
 from node.jobs.checks import refusal
-from node.jobs.kept import Kept
+from node.jobs.kept import Gone, Kept
 from node.jobs.live import Live
 from node.jobs.means import Means
 from node.jobs.probe import Isolation, probe
@@ -125,9 +126,13 @@ class Jobs:
         """Run it, and return what is to be told of it; what goes wrong here is told as well."""
         started = datetime.now(UTC)
         try:
-            async with scratch.fresh(self._means.directory, work.run, work.pinned.working_files) as place:
+            files, directory = work.pinned.working_files, self._means.directory
+            put = partial(inputs.put, self._kept, work.pinned.inputs)
+            async with scratch.fresh(directory, work.run, files, put) as place:
                 ended = await self._program(work, token, isolation, place)
                 result = await self._told(work, ended, place)
+        except Gone as gone:
+            result = Result(state="refused", reason="input_gone", detail=str(gone))
         except (OSError, ValueError) as error:
             result = Result(state="failure", reason="cannot_start", detail=str(error))
         level = isolation.level or ""
@@ -160,6 +165,7 @@ class Jobs:
 
     async def _told(self, work: Run, ended: Ended, place: scratch.Scratch) -> Result:
         known = {one.path: _digest(one.content) for one in work.pinned.working_files}
+        known |= {one.path: one.sha256 for one in work.pinned.inputs}
         limits = self._means.limits
 
         def keep(is_cancelled: threading.Event) -> Result:

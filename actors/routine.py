@@ -1,0 +1,144 @@
+"""A routine: jobs in an order, run together as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from actors import routine_graph, routine_replies
+from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Summary, Turn
+from actors.fields import take
+from messages.envelope import Address, derive
+from messages.routine import Command, Content, Delete, Deleted, Event, Run, Save, Saved
+from messages.routine_run import Begin
+
+ID_CHARACTERS = 32
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next decision depends on; without content it was never saved, or was deleted."""
+
+    content: Content | None = None
+    generation: int = 0
+
+
+def needs(command: Command, turn: Turn) -> Sequence[Need]:
+    """Know who has the name already, and the jobs."""
+    if not isinstance(command, Save):
+        return []
+    jobs = dict.fromkeys(step.job for step in command.steps)
+    return [ByName("routine", command.name or turn.me.id), *(ById("job", job) for job in jobs)]
+
+
+def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
+    """Write and delete it, and see whether it may be run."""
+    match command:
+        case Save():
+            return _save(state, command, turn)
+        case Delete():
+            if state.generation == 0:
+                raise Rejected("not_found", f"there is no routine {turn.me.id}")
+            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+        case Run():
+            if state.content is None:
+                raise Rejected("not_found", f"there is no routine {turn.me.id}")
+            if command.reply_to is not None and not turn.is_internal:
+                raise Rejected("not_granted", "only a run has the end told to itself", at="/reply_to")
+            return []
+    assert_never(command)
+
+
+def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
+    content = take(Content, command, name=command.name or turn.me.id)
+    content = msgspec.structs.replace(content, steps=routine_graph.named(command.steps))
+    other = turn.known.get(ByName("routine", content.name))
+    if other is not None and other.id != turn.me.id:
+        raise Rejected("already_exists", f"the routine {other.id} has this name; choose another", at="/name")
+    for number, step in enumerate(content.steps):
+        if turn.known.get(ById("job", step.job)) is None:
+            detail = f"there is no job {step.job}; save it first"
+            raise Rejected("unknown_job", detail, at=f"/steps/{number}/job")
+    routine_graph.check(content.steps, turn.node)
+    return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
+
+
+def evolve(state: State, event: Event) -> State:
+    """Hold what was saved last."""
+    match event:
+        case Saved():
+            return State(content=take(Content, event), generation=event.generation)
+        case Deleted():
+            return State(generation=event.generation)
+    assert_never(event)
+
+
+def passes(state: State, command: Command, turn: Turn) -> Sequence[Effect]:
+    """Have a run begin, of what it is now."""
+    if not isinstance(command, Run) or state.content is None:
+        return []
+    begin = Begin(
+        routine=turn.me.id,
+        generation=state.generation,
+        content=state.content,
+        reply_to=command.reply_to,
+        reply_mark=command.reply_mark,
+    )
+    return [Order(Address("routine_run", _id(command, turn)), begin)]
+
+
+def tells(_state: State, command: Command, turn: Turn) -> Mapping[str, Any]:
+    """Tell the id of the run."""
+    return {"run": _id(command, turn)} if isinstance(command, Run) else {}
+
+
+def _id(command: Run, turn: Turn) -> str:
+    return command.run or derive(turn.message, "routine_run")[:ID_CHARACTERS]
+
+
+def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
+    """Tell who waits for a run that there is none."""
+    if not isinstance(command, Run):
+        return []
+    waiting = (command.reply_to, command.reply_mark)
+    return routine_replies.failed(waiting, "refused", f"{no.code}: {no.detail}")
+
+
+def uses(state: State) -> frozenset[ById]:
+    """Be made of jobs."""
+    return frozenset(ById("job", step.job) for step in state.content.steps) if state.content else frozenset()
+
+
+def summary(state: State) -> Summary | None:
+    """Show what is run, and how much of it."""
+    saved = state.content
+    if saved is None:
+        return None
+    fields: dict[str, Any] = {"steps": len(saved.steps), "on_failure": saved.on_failure}
+    fields |= {"at_once": saved.at_once, "description": saved.description, "generation": state.generation}
+    return Summary(name=saved.name, labels=saved.labels, fields=fields)
+
+
+def view(state: State) -> dict[str, Any] | None:
+    """Show the saved fields."""
+    if state.content is None:
+        return None
+    return {**msgspec.to_builtins(state.content), "generation": state.generation}
+
+
+ACTOR: Actor[State, Any, Any] = Actor(
+    kind="routine",
+    commands=(Save, Delete, Run),
+    events=(Saved, Deleted),
+    initial=State(),
+    decide=decide,
+    evolve=evolve,
+    answer=answer,
+    needs=needs,
+    uses=uses,
+    passes=passes,
+    tells=tells,
+    summary=summary,
+    view=view,
+)

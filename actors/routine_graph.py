@@ -1,0 +1,124 @@
+"""In which order the steps of a routine run, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
+
+from msgspec.structs import replace
+
+from actors.actor import Rejected
+from messages.routine import Step
+
+ID_CHARACTERS = 64
+
+Order = Mapping[str, frozenset[str]]
+"""For each step those that must have ended before it begins."""
+
+
+def named(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Give each step an id: its own, or that of its job, with a number where it comes again."""
+    taken = {one.id for one in steps if one.id}
+    found = []
+    for step in steps:
+        id = step.id or _free(step.job, taken)
+        taken.add(id)
+        found.append(replace(step, id=id))
+    return tuple(found)
+
+
+def _free(job: str, taken: set[str]) -> str:
+    id, number = job, 1
+    while id in taken:  # at most as often as there are steps
+        number += 1
+        id = f"{job[: ID_CHARACTERS - len(str(number)) - 1]}-{number}"
+    return id
+
+
+def needed(step: Step) -> frozenset[str]:
+    """Return the steps that must have succeeded before it begins."""
+    return frozenset(step.needs) | {source(file)[0] for file in step.takes.values()}
+
+
+def source(file: str) -> tuple[str, str]:
+    """Return the step that leaves a file, and its path there."""
+    step, _, path = file.partition("/")
+    return step, path
+
+
+def order(steps: Sequence[Step]) -> Order:
+    """Return what each step waits for: what it needs, and by its mode all that stands directly before it."""
+    before: frozenset[str] = frozenset()
+    found: dict[str, frozenset[str]] = {}
+    for group in _groups(steps):
+        found |= {step.id: before | needed(step) for step in group}
+        before = frozenset(step.id for step in group)
+    return found
+
+
+def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Yield what runs side by side: neighbours with the mode ``conc``, and each other step by itself."""
+    for is_together, neighbours in groupby(steps, lambda step: step.mode == "conc"):
+        if is_together:
+            yield list(neighbours)
+        else:
+            yield from ([step] for step in neighbours)
+
+
+def check(steps: Sequence[Step], node: str) -> None:
+    """Raise Rejected when they are no routine; each has its id."""
+    _check_unique(steps)
+    places = {step.id: step for step in steps}
+    for number, step in enumerate(steps):
+        for index, other in enumerate(step.needs):
+            _check_step(other, places, f"/steps/{number}/needs/{index}")
+        for path, file in step.takes.items():
+            _check_take(step, (path, file), places, f"/steps/{number}/takes", node)
+    try:
+        TopologicalSorter(order(steps)).prepare()
+    except CycleError as error:
+        round_ = [str(one) for one in error.args[1]]
+        detail = f"each of {' → '.join(round_)} waits for the one before it; {_remedy(round_, places)}"
+        raise Rejected("routine_cycle", detail, at="/steps", extra={"path": round_}) from None
+
+
+def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
+    by_order = [one for one in path if places[one].mode == "seq"]
+    if by_order:
+        return f"as a step of mode seq, {by_order[0]} waits for the one above it: change a need or the order"
+    return "take one of these needs away"
+
+
+def _check_unique(steps: Sequence[Step]) -> None:
+    seen: Counter[str] = Counter()
+    for number, step in enumerate(steps):
+        seen[step.id] += 1
+        if seen[step.id] > 1:
+            detail = f"there are two steps {step.id}; give each an id of its own"
+            raise Rejected("duplicate_step", detail, at=f"/steps/{number}/id")
+
+
+def _check_step(id: str, places: Mapping[str, Step], at: str) -> None:
+    if id not in places:
+        raise Rejected("unknown_step", f"there is no step {id}; there are {', '.join(places)}", at=at)
+
+
+def _check_take(step: Step, take: tuple[str, str], places: Mapping[str, Step], at: str, node: str) -> None:
+    path, file = take
+    giver, name = source(file)
+    _check_step(giver, places, at)
+    for one in (path, name):
+        if ".." in one.split("/"):
+            raise Rejected("invalid_path", f"{one} is not inside the directory of a job", at=at)
+    for end in (step, places[giver]):
+        if is_elsewhere(end, node):
+            detail = f"{end.id} runs at a partner, and files of steps are not carried there or from there"
+            raise Rejected("files_stay", detail, at=at)
+
+
+def is_elsewhere(step: Step, node: str) -> bool:
+    """Say whether a step runs on the compute of a partner."""
+    owner, slash, _ = step.on.partition("/")
+    return bool(slash) and owner != node
