@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from cli import environments, ephemeral, job_runs, kinds, launch, peers, promote, run, thaw, versions
-from cli import environments, ephemeral, job_runs, kinds, launch, peers, routine_runs, run, thaw, versions
+from cli import (
+    environments,
+    ephemeral,
+    job_runs,
+    kinds,
+    launch,
+    peers,
+    promote,
+    routine_runs,
+    run,
+    thaw,
+    versions,
+)
 
 
 def add(app: typer.Typer, word: str = "") -> bool:
