@@ -32,7 +32,7 @@ def reject(faults: Sequence[Fault]) -> None:
     if not faults:
         return
     first = faults[0]
-    more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     told = [fault._asdict() for fault in faults[:TOLD_MAX]]
     extra: dict[str, Any] = {"faults": told} | ({"flags": first.flags} if first.flags else {})
     raise Rejected(first.code, first.detail + more, at=first.at, extra=extra)

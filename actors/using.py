@@ -50,7 +50,7 @@ def check_harmless(wrong: Sequence[tuple[str, str, Fault]]) -> None:
     """Raise Rejected, naming them, when a change would make users invalid: kind, id and fault of each."""
     if wrong:
         kind, id, fault = wrong[0]
-        more = f" (and {len(wrong) - 1} more faults)" if len(wrong) > 1 else ""
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         detail = f"the {kind} {id} would not be valid: {fault.detail}{more}; change or delete that first"
         told = [{"kind": kind, "id": id, **fault._asdict()} for kind, id, fault in wrong[:TOLD_MAX]]
         raise Rejected("in_use", detail, extra={"users": told})
