@@ -46,8 +46,9 @@ lock: .venv/ready          ## Write the versions at hand into the lock file.
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench: .venv/ready bench/requirements.txt
+.venv/bench: .venv/ready bench/requirements.txt bench/restate/package.json
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@! command -v npm > /dev/null || npm install --prefix bench/restate --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 clean:
