@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import accumulate
 
 from actors.flags.reach import members, united
 from actors.flags.refused import Refused
@@ -18,7 +19,18 @@ def execution_order(schema: Schema, flags: Iterable[str], *, as_given: bool = Fa
     numbers = list(dict.fromkeys(schema.number(flag) for flag in flags))
     if not as_given:
         numbers.sort()
-    return schema.names(_Seats(schema, numbers).fill())
+    places = schema.places.fixed
+    fixed = {one: places[one] for one in numbers if one in places}
+    if len(set(fixed.values())) < len(fixed):
+        names = schema.names(sorted(fixed))
+        raise Refused("order_impossible", f"{' and '.join(names)} have the same position", names)
+    seats = _Seats(schema, numbers, fixed)
+    found = seats.lowest() or seats.lowest_that_ends()
+    if found is None:
+        told = ", ".join(f"{schema.flags[one]} at {place}" for one, place in sorted(fixed.items()))
+        names = schema.names(sorted(numbers))
+        raise Refused("order_impossible", f"no order keeps all rules with {told}", names)
+    return schema.names(found)
 
 
 def slots(fixed: Mapping[int, int], count: int) -> dict[int, int]:
@@ -31,93 +43,83 @@ def slots(fixed: Mapping[int, int], count: int) -> dict[int, int]:
 
 
 class _Seats:
-    """One combination that is being put into order."""
+    """One combination that is being put into order, in as many seats as there are flags."""
 
-    def __init__(self, schema: Schema, numbers: Sequence[int]) -> None:
+    def __init__(self, schema: Schema, numbers: Sequence[int], fixed: Mapping[int, int]) -> None:
         before, all_ = schema.places.before, united(numbers)
         self.count = len(numbers)
         self.rank = {number: rank for rank, number in enumerate(numbers)}
         self.later = {one: list(members(before.below[one] & all_ & ~(1 << one))) for one in numbers}
-        self.waits = dict.fromkeys(numbers, 0)
-        for one in numbers:
-            for other in self.later[one]:
-                self.waits[other] += 1
-        places = schema.places.fixed
-        fixed = {one: places[one] for one in numbers if one in places}
-        self.fixed = _distinct(schema, fixed, self.count)
-        self.schema = schema
+        self.fixed = slots(fixed, self.count)
+        self.free = [one for one in numbers if one not in fixed]
 
-    def fill(self) -> list[int]:
-        """Return the order: the lowest that is possible at each seat."""
-        found = self.lowest()
-        if found is not None:
-            return found
-        seated: list[int] = []
-        while len(seated) < self.count:  # each turn takes one seat
-            seated.append(self._next(seated))
-        return seated
-
-    def _next(self, seated: list[int]) -> int:
-        """Return the lowest flag after which the rest still find seats."""
-        waits = self._waits(seated)
-        here = self.fixed.get(len(seated))
-        free = [one for one in self.rank if one not in seated and not waits[one]]
-        at_other_seats = {one for seat, one in self.fixed.items() if seat != len(seated)}
-        candidates = [here] if here is not None else [one for one in free if one not in at_other_seats]
-        for one in sorted(candidates, key=self.rank.__getitem__):
-            if one in free and self._can_end([*seated, one]):
-                return one
-        names = self.schema.names(sorted(self.rank, key=self.rank.__getitem__))
-        placed = ", ".join(f"{self.schema.flags[one]} at {seat}" for seat, one in sorted(self.fixed.items()))
-        raise Refused("order_impossible", f"no order keeps all rules: {placed}", names)
+    def _waits(self) -> dict[int, int]:
+        """Return how many flags each one has to wait for."""
+        waits = dict.fromkeys(self.rank, 0)
+        for others in self.later.values():
+            for other in others:
+                waits[other] += 1
+        return waits
 
     def lowest(self) -> list[int] | None:
-        """Return the order that always takes the lowest, None when that comes to no end."""
-        return self._run([], self.rank)
-
-    def _can_end(self, seated: list[int]) -> bool:
-        return self._run(seated, self._dues()) is not None
-
-    def _run(self, seated: list[int], key: Mapping[int, int]) -> list[int] | None:
-        """Seat the rest, at each seat the one with the lowest key."""
-        order, waits = list(seated), self._waits(seated)
-        taken, placed = set(seated), set(self.fixed.values())
-        heap = [
-            (key[one], self.rank[one], one)
-            for one in self.rank
-            if not waits[one] and one not in taken | placed
-        ]
+        """Return the order that takes the lowest flag at each seat, None when that comes to no end."""
+        order: list[int] = []
+        waits, free = self._waits(), set(self.free)
+        heap = [(self.rank[one], one) for one in free if not waits[one]]
         heapify(heap)
-        for seat in range(len(seated), self.count):
-            one = self.fixed[seat] if seat in self.fixed else heappop(heap)[2] if heap else None
+        for seat in range(self.count):
+            one = self.fixed[seat] if seat in self.fixed else heappop(heap)[1] if heap else None
             if one is None or waits[one]:
                 return None
             order.append(one)
             for other in self.later[one]:
                 waits[other] -= 1
-                if not waits[other] and other not in placed:
-                    heappush(heap, (key[other], self.rank[other], other))
+                if not waits[other] and other in free:
+                    heappush(heap, (self.rank[other], other))
         return order
 
-    def _waits(self, seated: Iterable[int]) -> dict[int, int]:
-        waits = dict(self.waits)
-        for one in seated:
+    def lowest_that_ends(self) -> list[int] | None:
+        """Return the order that takes the lowest flag after which the rest find seats; None: there is none.
+
+        Flags have last seats, for the sake of those that come after them. When those that must sit by some
+        seat need all seats up to there, one of them is next; when there are fewer, no order is possible.
+        """
+        order: list[int] = []
+        waits, left = self._waits(), sorted(self.free, key=self.rank.__getitem__)
+        last = self._last_seats()
+        for seat in range(self.count):
+            one = self.fixed.get(seat)
+            if one is None:
+                bound = self._bound(seat, [last[other] for other in left])
+                one = next((other for other in left if not waits[other] and last[other] <= bound), None)
+                if one is None:
+                    return None
+                left.remove(one)
+            if waits[one]:
+                return None
+            order.append(one)
             for other in self.later[one]:
                 waits[other] -= 1
-        return waits
+        return order
 
-    def _dues(self) -> dict[int, int]:
-        """Return the last seat that each flag may have, for the sake of those that come after it."""
-        dues = {one: seat for seat, one in self.fixed.items()}
+    def _bound(self, seat: int, last: Sequence[int]) -> int:
+        """Return the first seat up to which all are needed, -1 when there are too few."""
+        needed = [0] * self.count
+        for one in last:
+            if one < seat:
+                return -1
+            needed[one] += 1
+        room = [int(place >= seat and place not in self.fixed) for place in range(self.count)]
+        for place, spare in enumerate(accumulate(a - b for a, b in zip(room, needed, strict=True))):
+            if spare < 0:
+                return -1
+            if not spare and place >= seat:
+                return place
+        return self.count
+
+    def _last_seats(self) -> dict[int, int]:
+        seats = {one: seat for seat, one in self.fixed.items()}
         for one in sorted(self.later, key=lambda one: len(self.later[one])):  # what comes later, first
-            last = min((dues[later] - 1 for later in self.later[one]), default=self.count)
-            dues.setdefault(one, last)
-        return dues
-
-
-def _distinct(schema: Schema, fixed: Mapping[int, int], count: int) -> dict[int, int]:
-    found = slots(fixed, count)
-    if len(set(fixed.values())) < len(fixed):
-        names = schema.names(sorted(fixed))
-        raise Refused("order_impossible", f"{' and '.join(names)} have the same position", names)
-    return found
+            last = min((seats[later] - 1 for later in self.later[one]), default=self.count - 1)
+            seats.setdefault(one, last)
+        return seats

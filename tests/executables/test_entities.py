@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.actor import ById, Known, Need, Summary, Turn
+from actors import using
+from actors.actor import USERS_MAX, ById, Known, Need, Rejected, Summary, Turn, Users
 from actors.executable import slug
 from actors.job import pin
 from messages.envelope import Address
@@ -271,3 +272,12 @@ async def pinned_of(world: World, job: str) -> Pinned:
         live = await world.engine.peek(need.kind, need.id)
         known[need] = Known(need.id, live.summary or Summary())
     return pin(state, Turn(me=Address("job", job), node="here", message="m", at=AT, known=known))
+
+
+def test_an_entity_with_more_users_than_can_be_looked_at_is_not_changed() -> None:
+    users = Users("executable", ID, "command")
+    me = Address("executable", ID)
+    many = [Known(f"c-{number}", Summary()) for number in range(USERS_MAX + 1)]
+
+    with pytest.raises(Rejected, match="too_many_users"):
+        using.known(Turn(me=me, node="here", message="m", at=AT, users={users: many}), "command")

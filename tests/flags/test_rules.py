@@ -177,6 +177,34 @@ def test_the_order_keeps_the_rules_and_else_what_was_declared_or_given() -> None
     assert flags.execution_order(made, "g") == ("g",)
 
 
+def test_a_flag_makes_room_for_one_whose_place_comes_soon() -> None:
+    made = schema("c<d", "b<d")
+    made.position_at("d", 2)
+
+    assert flags.execution_order(made, "abcd") == ("b", "c", "d", "a")
+
+
+def test_a_place_that_leaves_no_room_for_what_comes_before_is_told() -> None:
+    made = schema("a<d", "b<d", "c<d")
+    made.position_at("d", 2)
+
+    assert flags.execution_order(made, "abd") == ("a", "b", "d")
+    (found,) = flags.check(made, "abcd").violations
+    assert (found.code, found.flags) == ("order_impossible", tuple("abcd"))
+
+
+def test_many_flags_with_places_are_put_into_order() -> None:
+    made = Schema(f"-{number}" for number in range(500))
+    for number in range(250, 499):
+        made.in_front_of(f"-{number}", "-499")
+    made.position_at("-499", 249)
+
+    order = flags.execution_order(made, made.flags)
+
+    assert order[249] == "-499"
+    assert order[250:] == tuple(made.flags[:250])
+
+
 HOSTILE = ["--plain", '"quoted" \\', "<&>'", "two\nlines", "\x00\x1b", "ü→漢字", "n0 -> n1; }", "\ud800"]
 
 
