@@ -6,10 +6,13 @@ import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import product
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as some
 
 from messages.workflow import Save
 from tests.actors.clock import Clock
@@ -51,6 +54,7 @@ SCRIPTS = {
 CASES = list(product(range(len(ZONES)), (0, 1), SCRIPTS))
 GONE = ("forgotten", None)
 WHOLE = bool(os.environ.get("COVEY_SOAK"))
+EXAMPLES = 500 if WHOLE else 25
 
 
 @cache
@@ -110,6 +114,53 @@ def test_all_policies_are_tried_with_each_script() -> None:
     }
 
     assert len(tried) == len(SCRIPTS) * len(POLICIES)
+
+
+FIVE = 5 * MINUTE
+STEPS = some.lists(
+    some.tuples(
+        some.integers(1, 300).map(lambda number: number * FIVE),
+        some.one_of(some.just("down"), some.sampled_from([*range(-288, 0), *range(1, 289)])),
+    ),
+    max_size=4,
+)
+"""How long after the one before it the clock is set, by how many times five minutes, or the node goes."""
+
+
+# what fails takes minutes to be made small, and says enough as it is
+@settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    some.sampled_from(ZONES), some.integers(0, 1), some.sampled_from(POLICIES), STEPS, some.integers(1, 150)
+)
+def test_any_outages_and_jumps_lead_to_what_the_words_say(
+    zone: str, number: int, policies: tuple[str, str], drawn: list[tuple[timedelta, Any]], minutes: int
+) -> None:
+    rule, schedule = walked(zone, number)
+    length = timedelta(minutes=minutes, seconds=30)
+    policy = Policy(*policies, WINDOW, timedelta(seconds=60), length)
+    begin = rule.start.replace(tzinfo=UTC) - DAY
+    steps = _apart(begin + DAY, drawn)
+    walk = Walk(schedule, policy)
+    walk.walk(begin, begin + (DAYS + 1) * DAY, [_change(at, what) for at, what in steps])
+
+    found = _played(rule, policy, (begin, begin + (DAYS + 1) * DAY), steps)
+
+    told = {at: what for at, what in walk.told.items() if at in found or what != GONE}
+    assert found == told
+
+
+def _apart(at: datetime, drawn: list[tuple[timedelta, Any]]) -> list[tuple[datetime, object]]:
+    """Return when each step is, at no instant of the schedule; a node that went is back after as long."""
+    end, at = at + (DAYS - 1) * DAY, at + AWRY
+    steps: list[tuple[datetime, object]] = []
+    for after, what in drawn:
+        lasts = after if what == "down" else timedelta(0)
+        at += after + lasts
+        if at > end:
+            break
+        steps.append((at - lasts, what if what == "down" else what * FIVE))
+        steps += [(at, "up")] if what == "down" else []
+    return steps
 
 
 def _change(at: datetime, what: object) -> Change:
