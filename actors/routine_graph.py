@@ -69,19 +69,27 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def check(steps: Sequence[Step], node: str) -> None:
     """Raise Rejected when they are no routine; each has its id."""
-    _check_unique(steps)
+    for no in faults(steps, node):
+        raise no
+
+
+def faults(steps: Sequence[Step], node: str) -> Iterator[Rejected]:
+    """Yield all that keeps them from being a routine; each has its id."""
+    yield from _check_unique(steps)
     places = {step.id: step for step in steps}
     for number, step in enumerate(steps):
         for index, other in enumerate(step.needs):
-            _check_step(other, places, f"/steps/{number}/needs/{index}")
+            yield from _check_step(other, places, f"/steps/{number}/needs/{index}")
         for path, file in step.takes.items():
-            _check_take(step, (path, file), places, f"/steps/{number}/takes", node)
+            yield from _check_take(step, (path, file), places, f"/steps/{number}/takes", node)
+    if len(places) < len(steps):
+        return  # two of one name would wait for themselves
     try:
         TopologicalSorter(order(steps)).prepare()
     except CycleError as error:
         round_ = [str(one) for one in error.args[1]]
         detail = f"each of {' → '.join(round_)} waits for the one before it; {_remedy(round_, places)}"
-        raise Rejected("routine_cycle", detail, at="/steps", extra={"path": round_}) from None
+        yield Rejected("routine_cycle", detail, at="/steps", extra={"path": round_})
 
 
 def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
@@ -91,31 +99,33 @@ def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
     return "take one of these needs away"
 
 
-def _check_unique(steps: Sequence[Step]) -> None:
+def _check_unique(steps: Sequence[Step]) -> Iterator[Rejected]:
     seen: Counter[str] = Counter()
     for number, step in enumerate(steps):
         seen[step.id] += 1
         if seen[step.id] > 1:
             detail = f"there are two steps {step.id}; give each an id of its own"
-            raise Rejected("duplicate_step", detail, at=f"/steps/{number}/id")
+            yield Rejected("duplicate_step", detail, at=f"/steps/{number}/id")
 
 
-def _check_step(id: str, places: Mapping[str, Step], at: str) -> None:
+def _check_step(id: str, places: Mapping[str, Step], at: str) -> Iterator[Rejected]:
     if id not in places:
-        raise Rejected("unknown_step", f"there is no step {id}; there are {', '.join(places)}", at=at)
+        yield Rejected("unknown_step", f"there is no step {id}; there are {', '.join(places)}", at=at)
 
 
-def _check_take(step: Step, take: tuple[str, str], places: Mapping[str, Step], at: str, node: str) -> None:
+def _check_take(
+    step: Step, take: tuple[str, str], places: Mapping[str, Step], at: str, node: str
+) -> Iterator[Rejected]:
     path, file = take
     giver, name = source(file)
-    _check_step(giver, places, at)
+    yield from _check_step(giver, places, at)
     for one in (path, name):
         if ".." in one.split("/"):
-            raise Rejected("invalid_path", f"{one} is not inside the directory of a job", at=at)
-    for end in (step, places[giver]):
+            yield Rejected("invalid_path", f"{one} is not inside the directory of a job", at=at)
+    for end in (step, *([places[giver]] if giver in places else [])):
         if is_elsewhere(end, node):
             detail = f"{end.id} runs at a partner, and files of steps are not carried there or from there"
-            raise Rejected("files_stay", detail, at=at)
+            yield Rejected("files_stay", detail, at=at)
 
 
 def is_elsewhere(step: Step, node: str) -> bool:

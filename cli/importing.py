@@ -31,7 +31,7 @@ def add(app: typer.Typer) -> None:
         value = documents.value(text, file)
         async with session.node() as node:
             have = await carrying.found(node)
-            items, faults = judged(value, have)
+            items, faults = judged(value, have, node.node)
             if faults:
                 return _refuse(session, faults, text)
             saved, undone = ([], []) if check else await carrying.save(node, items, have)
@@ -42,7 +42,7 @@ def add(app: typer.Typer) -> None:
         return _report(session, saved, undone)
 
 
-def judged(value: Any, have: dict[judging.Key, judging.Found]) -> tuple[list[Item], list[Fault]]:
+def judged(value: Any, have: dict[judging.Key, judging.Found], node: str) -> tuple[list[Item], list[Fault]]:
     """Return what a document would save, and every fault that it has, by the place in it."""
     places: dict[str, str] = {}
     faults: list[Fault] = []
@@ -51,7 +51,7 @@ def judged(value: Any, have: dict[judging.Key, judging.Found]) -> tuple[list[Ite
         known = {fields["tag"]: judging.shaped("executable", fields) for fields in shapes}
         value, faults, places = upstream.to_document(value, known)
     items, wrong = reading.read(value)
-    wrong += judging.judge(items, have)
+    wrong += judging.judge(items, have, node)
     faults += [upstream.replaced(fault, places) if places else fault for fault in wrong]
     return items, sorted(dict.fromkeys(faults), key=lambda fault: _place(fault.at))
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import flags, ruled, valid
-from actors.fault import Fault
+from actors import flags, routine_graph, ruled, valid
+from actors.fault import Fault, pointer
 from actors.fields import take
 from cli.interchange.reading import Item
 from messages import command as commands
@@ -34,7 +34,8 @@ class Found(NamedTuple):
 class Picture:
     """What there will be: what the node has, and over it what a document says."""
 
-    def __init__(self, found: Mapping[Key, Found], items: Sequence[Item]) -> None:
+    def __init__(self, found: Mapping[Key, Found], items: Sequence[Item], node: str) -> None:
+        self.node = node
         self.items = {(item.kind, item.id): item for item in reversed(items)}
         self.before = {key: shaped(key[0], one.fields) for key, one in found.items() if key[0] in SHAPES}
         self.after = dict(self.before)
@@ -63,9 +64,9 @@ def shaped(kind: str, fields: dict[str, Any]) -> Any:
     return msgspec.convert(fields, SHAPES[kind])
 
 
-def judge(items: Sequence[Item], found: Mapping[Key, Found]) -> list[Fault]:
-    """Return every fault of a document, sorted by the place in it."""
-    picture = Picture(found, items)
+def judge(items: Sequence[Item], found: Mapping[Key, Found], node: str) -> list[Fault]:
+    """Return every fault of a document for a node that has this."""
+    picture = Picture(found, items, node)
     faults = [*_repeated(items), *_named_twice(items, found)]
     for item in items:
         if item.save is not None:
@@ -157,7 +158,8 @@ def _of_job(item: Item, picture: Picture) -> Iterator[Fault]:
 
 
 def _of_routine(item: Item, picture: Picture) -> Iterator[Fault]:
-    for number, step in enumerate(item.fields.get("steps", ())):
-        job = step.get("job") if isinstance(step, dict) else None
-        if isinstance(job, str) and not picture.has("job", job):
-            yield Fault("unknown_job", f"/steps/{number}/job", f"there is no job {job}")
+    for number, step in enumerate(item.save.steps):
+        if not picture.has("job", step.job):
+            yield Fault("unknown_job", pointer("steps", number, "job"), f"there is no job {step.job}")
+    for no in routine_graph.faults(routine_graph.named(item.save.steps), picture.node):
+        yield Fault(no.code, no.at, no.detail)

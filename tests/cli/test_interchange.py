@@ -14,6 +14,7 @@ import pytest
 from cli.client import connected
 from cli.importing import judged
 from cli.interchange import carrying
+from cli.interchange.reading import LISTS
 from messages.envelope import Outcome
 from tests.cli.running import ROOT, Node, up
 from tests.executables.broken import BASE, BROKEN, changed
@@ -21,6 +22,7 @@ from tests.executables.world import ID, OPENSSL
 
 PROGRAMS = ROOT / "examples" / "programs"
 SECONDS = 30.0
+ROUTINE = {"id": "keys", "steps": [{"job": "GenRSA-2048"}, {"job": "GenRSA-4096", "mode": "conc"}]}
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +40,13 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 def test_what_is_exported_is_the_same_in_an_empty_node(one: Node, two: Node) -> None:
+    one.done("import", "-", given=json.dumps({"routines": [ROUTINE]}))
     exported = one.done("export")
 
     two.done("import", "-", given=exported)
 
     assert two.done("export") == exported
-    assert [len(json.loads(exported)[name]) for name in ("executables", "commands", "jobs")] == [3, 1, 2]
+    assert [len(json.loads(exported)[name]) for name in LISTS] == [3, 1, 2, 1]
     again = two.json("import", "-", given=one.done("export", "--yaml"))
     assert {item["status"] for item in again["items"]} == {"done"}
     assert two.done("export") == exported
@@ -51,7 +54,7 @@ def test_what_is_exported_is_the_same_in_an_empty_node(one: Node, two: Node) -> 
 
 def test_a_broken_document_saves_nothing_and_tells_every_fault(one: Node) -> None:
     before = one.done("export")
-    change, faults = BROKEN[-1]
+    change, faults = next(one for one in BROKEN if "/x/y" in one[0])
 
     ran = one.run("import", "-", "--json", given=json.dumps(changed(change)))
     told = one.run("import", "-", given=json.dumps(changed(change), indent=1))
@@ -109,7 +112,7 @@ async def overtaken(data: Path, document: Any) -> tuple[list[Any], list[Any]]:
     """Import a document one job of which somebody else saves after it was judged."""
     async with connected(data, SECONDS) as node:
         have = await carrying.found(node)
-        items, faults = judged(document, have)
+        items, faults = judged(document, have, node.node)
         assert not faults
         fields = have["job", "MakeRSA-2048"].fields | {"description": "quicker"}
         faster: Outcome = await node.call(("job", "MakeRSA-2048", "save"), fields)

@@ -11,12 +11,14 @@ BASE: dict[str, Any] = {
     "executables": [OPENSSL],
     "commands": [{"id": "GenRSA", **GEN}, {"id": "Quiet", "executable": ID, "flags": ["-quiet"]}],
     "jobs": [{"id": "GenRSA-2048", **RSA}, {"id": "hush", "command": "Quiet"}],
+    "routines": [{"id": "both", "steps": [{"job": "hush"}, {"job": "GenRSA-2048", "needs": ["hush"]}]}],
 }
 GONE = object()
 Change = dict[str, Any]
 Faults = list[tuple[str, str]]
 
-E, P, C, J = "/executables/0", "/executables/0/parameters", "/commands/0", "/jobs/0"
+E, P, C, J, R = "/executables/0", "/executables/0/parameters", "/commands/0", "/jobs/0", "/routines/0"
+DOUBLED = [("duplicate_step", "/routines/0/steps/1/id"), ("unknown_step", "/routines/0/steps/1/needs/0")]
 BAD = "invalid_message"
 
 LOST = [("unknown_executable", f"/commands/{number}/executable") for number in (0, 1)]
@@ -29,7 +31,7 @@ BROKEN: list[tuple[Change, Faults]] = [
         {"/commands": "GenRSA"},
         [(BAD, "/commands"), ("unknown_command", f"{J}/command"), ("unknown_command", "/jobs/1/command")],
     ),
-    ({"/jobs/0": "x", "/jobs/1": 1}, [(BAD, J), (BAD, "/jobs/1")]),
+    ({"/jobs/0": "x", "/jobs/1": 1, "/routines": []}, [(BAD, J), (BAD, "/jobs/1")]),
     ({f"{E}/tag": GONE}, [(BAD, E), *LOST]),
     ({f"{E}/tag": "openssl"}, [(BAD, f"{E}/tag"), *LOST]),
     ({f"{E}/id": "ssl"}, [("wrong_id", f"{E}/id")]),
@@ -69,10 +71,10 @@ BROKEN: list[tuple[Change, Faults]] = [
     ),
     ({"/commands/1/name": "GenRSA"}, [("already_exists", "/commands/1/name")]),
     ({f"{C}/executable": "nmap-7"}, [("unknown_executable", f"{C}/executable")]),
-    ({f"{C}/flags": ["genpkey", "-x"], "/jobs/0": GONE}, [("unknown_flag", f"{C}/flags/1")]),
+    ({f"{C}/flags": ["genpkey", "-x"], "/jobs/0": GONE, "/routines": []}, [("unknown_flag", f"{C}/flags/1")]),
     ({f"{C}/flags/0": "-quiet"}, [("missing_requirement", f"{C}/flags/1")]),
     (
-        {f"{C}/flags": ["genpkey", "-text", "-quiet", "-text"], "/jobs/0": GONE},
+        {f"{C}/flags": ["genpkey", "-text", "-quiet", "-text"], "/jobs/0": GONE, "/routines": []},
         [("duplicate_flag", f"{C}/flags/3"), ("interference", f"{C}/flags/1")],
     ),
     ({f"{J}/command": "Nobody"}, [("unknown_command", f"{J}/command")]),
@@ -111,6 +113,21 @@ BROKEN: list[tuple[Change, Faults]] = [
             (BAD, "/x/y"),
         ],
     ),
+    ({"/routines": {"both": []}}, [(BAD, "/routines")]),
+    (
+        {f"{R}/steps/0/job": "nobody", f"{R}/steps/1/needs": ["a", "b"]},
+        [
+            ("unknown_job", f"{R}/steps/0/job"),
+            ("unknown_step", f"{R}/steps/1/needs/0"),
+            ("unknown_step", f"{R}/steps/1/needs/1"),
+        ],
+    ),
+    ({f"{R}/steps/0/needs": ["GenRSA-2048"]}, [("routine_cycle", f"{R}/steps")]),
+    (
+        {f"{R}/steps/0/mode": "both", f"{R}/steps/1/why": 1, f"{R}/at_once": 0},
+        [(BAD, f"{R}/steps/0/mode"), (BAD, f"{R}/steps/1/why"), (BAD, f"{R}/at_once")],
+    ),
+    ({f"{R}/steps/0/id": "x", f"{R}/steps/1/id": "x"}, DOUBLED),
 ]
 
 
