@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from bus.connection import Bus, connect
+from bus.keys import load
+from bus.signing import Speak, signing, unsigned, vouched
 from cli.errors import Failed, Mistake, Refused, reason_of
 from messages import subjects
 from messages.base import encode
@@ -24,6 +26,8 @@ CONNECT_SECONDS = 5.0
 GONE_SECONDS = 1.0
 """How long to look for a node whose process is not of this machine, or no more."""
 ENDPOINT = "endpoint.json"
+FIRST_KEY = Path("keys") / "admin.seed"
+"""The key of the first admin, in the data directory."""
 AGAIN = "retry"
 """How ``expect: retry`` is spelt in the header."""
 CREDENTIALS, AUTHORITY = "COVEY_CREDS", "COVEY_TLS_CA"
@@ -31,17 +35,18 @@ CREDENTIALS, AUTHORITY = "COVEY_CREDS", "COVEY_TLS_CA"
 
 
 class Client:
-    """A connection to one node, as its operator."""
+    """A connection to one node."""
 
-    def __init__(self, endpoint: Endpoint, bus: Bus, seconds: float) -> None:
+    def __init__(self, endpoint: Endpoint, bus: Bus, seconds: float, speak: Speak = unsigned) -> None:
         self.endpoint = endpoint
         self.node = endpoint.node
         self.bus = bus
+        self.speak = speak
         self._seconds = seconds
 
     def patient_for(self, seconds: float) -> Client:
         """Return the same connection, for whoever waits no longer than this for an answer."""
-        return Client(self.endpoint, self.bus, min(seconds, self._seconds))
+        return Client(self.endpoint, self.bus, min(seconds, self._seconds), self.speak)
 
     async def call(
         self, to: tuple[str, str, str], body: Any, *, message: str = "", expect: int | None = None
@@ -86,7 +91,8 @@ class Client:
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str]) -> bytes:
         try:
-            return await self.bus.request(subject, body, headers, self._seconds)
+            at, told = self.speak(subject, headers, body)
+            return await self.bus.request(at, body, told, self._seconds)
         except TimeoutError:  # an OSError too, but its meaning is another
             raise
         except (OSError, RuntimeError) as error:
@@ -111,9 +117,10 @@ def read_endpoint(data: Path) -> Endpoint:
 
 
 @asynccontextmanager
-async def connected(data: Path, seconds: float) -> AsyncIterator[Client]:
-    """Connect to the node of a data directory; raises Mistake when none runs."""
+async def connected(data: Path, seconds: float, key: Path | None = None) -> AsyncIterator[Client]:
+    """Connect to the node of a data directory, as the owner of a key; raises Mistake when none runs."""
     endpoint = read_endpoint(data)
+    speak = _speak(data, endpoint, key)
     seed = Path(endpoint.nkey_seed_file) if endpoint.nkey_seed_file else None
     credentials = os.environ.get(CREDENTIALS)
     try:
@@ -130,7 +137,20 @@ async def connected(data: Path, seconds: float) -> AsyncIterator[Client]:
     except OSError as error:
         raise Mistake(_no_node(data)) from error
     async with bus:
-        yield Client(endpoint, bus, seconds)
+        yield Client(endpoint, bus, seconds, speak)
+
+
+def _speak(data: Path, endpoint: Endpoint, key: Path | None) -> Speak:
+    """Return how to say who we are: with a key, as the user of the endpoint, or as the first admin."""
+    first = data.expanduser() / FIRST_KEY
+    if key is None and endpoint.user:
+        return vouched(endpoint.user)
+    if key is None and not os.access(first, os.R_OK):
+        return unsigned
+    try:
+        return signing(load((key or first).expanduser()))
+    except (OSError, ValueError) as error:
+        raise Mistake(f"--as {key or first}: {error}; covey user add NAME makes a key") from error
 
 
 def _tls(url: str) -> ssl.SSLContext | None:

@@ -27,7 +27,7 @@ HIDDEN = frozenset({"copy"})
 ON_COPIES = {"save": "propose", "fork": "fork"}
 """What may be said to a copy instead."""
 SAVE = "save"
-NOT_SHOWN = frozenset({"workflow_index", "job_run", "routine_run"})
+NOT_SHOWN = frozenset({"workflow_index", "job_run", "routine_run", "metadata_term"})
 """Kinds that people reach by another noun; these can be typed all the same."""
 ELSEWHERE = frozenset(
     {

@@ -8,7 +8,7 @@ import typer
 
 from cli import show
 from cli.client import Client
-from cli.fields import json_or_text, pairs
+from cli.fields import json_or_text, pairs, placed
 from cli.session import Session, dashed, flag, verb
 
 WORKFLOW = ("id", "registry_id", "state", "code", "status", "started_at")
@@ -42,7 +42,7 @@ PAGES_MAX = 10_000
 PAGE = 50
 PAGE_MAX = 500
 
-Where = Annotated[list[str], flag("--where", help="field=value; may be repeated.")]
+Where = Annotated[list[str], flag("--where", help="field=value, or field.name=value; may be repeated.")]
 Labelled = Annotated[list[str], flag("--label", help="word=value; may be repeated.")]
 Order = Annotated[str, flag("--order", help="id, at, name, status or version; - before it turns it.")]
 Limit = Annotated[int, flag("--limit", min=1, max=PAGE_MAX, help="At most so many.")]
@@ -73,7 +73,9 @@ def add(group: typer.Typer, kind: str, example: str) -> None:
         until: To = "",
         all: All = False,
     ) -> None:
-        asked = {name: json_or_text(value) for name, value in pairs(where, "--where").items()}
+        asked: dict[str, Any] = {}
+        for name, value in pairs(where, "--where").items():
+            asked = placed(asked, name.split("."), json_or_text(value))
         asked |= {"order": order, "limit": limit, "cursor": cursor, "labels": pairs(label, "--label")}
         asked |= {name: value for name, value in (("from", since), ("to", until)) if value}
         async with session.node() as node:

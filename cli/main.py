@@ -13,7 +13,10 @@ from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
 VERBS = ("up", "demo", "apply", "explain", "watch", "trace", "doctor", "context", "schema", "dlq")
 """What stands before the kinds in the help."""
-BEHIND = ("workflows", "worker", "secret", "variable", "connection", "import", "export", "flags", "test")
+BEHIND = (
+    *("workflows", "worker", "secret", "variable", "connection", "import", "export", "flags", "test"),
+    *("whoami", "rights"),
+)
 """What stands behind them."""
 MODULES = {"import": "importing", "export": "exporting"}
 """Where a verb is that no module is named after."""

@@ -14,14 +14,18 @@ from cli import (
     promote,
     routine_runs,
     run,
+    standing,
     thaw,
     versions,
 )
 
+ALIASES = {"term": "metadata_term"}
+"""What people type for a kind."""
+
 
 def add(app: typer.Typer, word: str = "") -> bool:
     """Register all nouns, or only the one that a word names; say whether there is one."""
-    groups = kinds.add(app, word)
+    groups = kinds.add(app, ALIASES.get(word, word))
     if "peer" in groups:
         peers.add(groups["peer"])
     if "resource" in groups:
@@ -38,4 +42,7 @@ def add(app: typer.Typer, word: str = "") -> bool:
         routine_runs.add(groups["routine"])
     if "run" in groups:
         run.add(groups["run"])
+    if "metadata_term" in groups:
+        app.add_typer(groups["metadata_term"], name="term")
+    standing.add(groups)
     return bool(ephemeral.add(app, word) or groups)

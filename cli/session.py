@@ -26,6 +26,11 @@ Timeout = Annotated[
     float, typer.Option("--timeout", envvar="COVEY_TIMEOUT", min=0.1, help="Seconds to wait for an answer.")
 ]
 
+As = Annotated[
+    Path | None,
+    typer.Option("--as", envvar="COVEY_KEY", help="The key file of who speaks; else the first admin's."),
+]
+
 Act = Callable[..., Coroutine[Any, Any, int | None]]
 
 
@@ -36,10 +41,12 @@ class Session:
     data: Path
     is_json: bool
     seconds: float
+    key: Path | None = None
+    """Whose key signs; None: that of the first admin, where it can be read."""
 
     def node(self) -> AbstractAsyncContextManager[Client]:
         """Connect to the node."""
-        return connected(self.data, self.seconds)
+        return connected(self.data, self.seconds, self.key)
 
     def show(self, value: Any, render: Callable[[], RenderableType]) -> None:
         """Write the data, for a program or for a person."""
@@ -63,6 +70,7 @@ COMMON = (
     option("data", Data, DATA),
     option("json", Json, False),
     option("timeout", Timeout, ANSWER_SECONDS),
+    option("key", As, None),
 )
 
 
@@ -87,7 +95,7 @@ def verb(
             own = list(inspect.signature(act, eval_str=True).parameters.values())[1:]
 
         def run(**given: Any) -> None:
-            session = Session(given.pop("data"), given.pop("json"), given.pop("timeout"))
+            session = Session(given.pop("data"), given.pop("json"), given.pop("timeout"), given.pop("key"))
             raise typer.Exit(asyncio.run(act(session, **given)) or DONE)
 
         keyword = inspect.Parameter.KEYWORD_ONLY

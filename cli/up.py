@@ -96,6 +96,14 @@ Http = Annotated[
         help="[HOST:]PORT of the HTTP listener; without a host only this machine reaches it.",
     ),
 ]
+Unsigned = Annotated[
+    str,
+    typer.Option(
+        "--unsigned",
+        envvar="COVEY_UNSIGNED",
+        help="Who speaks unsigned: admin (of the node's own NATS, unless told otherwise) or nobody.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", envvar="COVEY_VERBOSE", help="Log more, with tracebacks.")
 ]
@@ -124,6 +132,7 @@ def add(app: typer.Typer) -> None:
         allow_root_jobs: RootJobs = False,
         job_read: JobRead = None,
         http: Http = "",
+        unsigned: Unsigned = "",
         verbose: Verbose = False,
         json: Json = False,
     ) -> None:
@@ -133,7 +142,7 @@ def add(app: typer.Typer) -> None:
         where = Settings(data=data, node=name, nats=nats, port=port, advertise=advertise)
         settings = replace(where, credentials=creds, seed=nkey, ca=tls_ca, has_worker=not no_workers)
         settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
-        settings = replace(settings, may_run_programs=allow_shell, http=http)
+        settings = replace(settings, may_run_programs=allow_shell, http=http, unsigned=unsigned)
         settings = replace(settings, sandbox=sandbox, may_jobs_be_root=allow_root_jobs)
         settings = replace(settings, job_limits=tuple(job_limit or ()), job_readable=tuple(job_read or ()))
         lazy.settle()

@@ -191,7 +191,7 @@ class Run:
         try:
             async with self.session.node() as client:
                 client.bus.on_error = report
-                process = Process(client.bus, client.node, self.server, TABLES)
+                process = Process(client.bus, client.node, self.server, TABLES, client.speak)
                 await process.run(duties(process), self.hands, lambda: self._announce(client), self._stop)
         except asyncio.CancelledError:
             return FAILED if self._is_ready else DONE

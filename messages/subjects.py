@@ -81,9 +81,10 @@ def plain(subject: str) -> str:
     return f"{found.group(1)}.{found.group(3)}" if found else subject
 
 
-def spoken(node: str, user: str, subject: str) -> str:
+def spoken(user: str, subject: str) -> str:
     """Name the subject on which a user whom the server vouches for says what goes to a subject."""
-    return f"covey.{node}.as.{user}.{subject.split('.', 2)[2]}"
+    _, node, rest = subject.split(".", 2)
+    return f"covey.{node}.as.{user}.{rest}"
 
 
 def what(subject: str) -> str:

@@ -27,6 +27,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pid: int
     http_url: str = ""
     """Where the HTTP listener is; empty: there is none."""
+    user: str = ""
+    """Whose seed it is; empty: the operator's, who may do all."""
+    vouches: bool = False
+    """Whether users can connect with keys of their own, and need not sign then."""
 
 
 class WrongName(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from actors.actor import Rejected
-from actors.rights import ADMIN, KINDS, PERIMETERS, Rights
+from actors.rights import ADMIN, KINDS, PERIMETERS, VOUCHED, Rights
 from bus.keys import Key
 from messages import grant, user
 from messages.base import Command, encode, tag
@@ -82,7 +82,7 @@ def told(rights: Rights, sender: str, query: str, body: bytes) -> dict[str, Any]
     if isinstance(asked, Of):
         if asked.of not in rights.users:
             raise Rejected("not_found", f"there is no user {asked.of}", at="/of")
-        return _standing(rights, rights.sender(asked.of))
+        return _standing(rights, rights.sender(VOUCHED + asked.of))
     if sender == OPERATOR:
         every = [{"perimeter": rights.node, "actions": [ADMIN], "by": ""}]
         return {"node": rights.node, "sender": sender, "groups": [], "rights": every}

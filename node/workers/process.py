@@ -8,6 +8,7 @@ from pathlib import Path
 
 from actors.table import Table
 from bus.client import Bus
+from bus.signing import Speak, unsigned
 from bus.streams import ConsumerSettings
 from bus.tasks import end
 from node.calls.outside import Outside
@@ -35,12 +36,14 @@ class Cut(Exception):
 class Process:
     """What runs in a worker process."""
 
-    def __init__(self, bus: Bus, node: str, server: Server, tables: Sequence[Table]) -> None:
+    def __init__(
+        self, bus: Bus, node: str, server: Server, tables: Sequence[Table], speak: Speak = unsigned
+    ) -> None:
         self._bus = bus
         self._node = node
         self._server = server
         self._tables = tables
-        self._voice = BusVoice(bus, node)
+        self._voice = BusVoice(bus, node, speak)
         self._reach = planted()
         self._running: Running | None = None
         self._jobs: Jobs | None = None

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bus.client import Bus
+from bus.signing import Speak, unsigned
 from messages import subjects
 from messages.envelope import ACTOR, Address, Envelope, Outcome
 
@@ -37,9 +38,10 @@ class Voice(Protocol):
 class BusVoice:
     """Speaks over the bus, and repeats itself until the node answers: it may just be started again."""
 
-    def __init__(self, bus: Bus, node: str) -> None:
+    def __init__(self, bus: Bus, node: str, speak: Speak = unsigned) -> None:
         self._bus = bus
         self._node = node
+        self._speak = speak
 
     async def call(self, to: Address, verb: str, body: dict[str, Any], message: str) -> Outcome:
         """Say a command until its outcome is known."""
@@ -57,7 +59,8 @@ class BusVoice:
         while True:  # as long as we live: what we have done must not be lost because the node was away
             try:
                 seconds = min(ANSWER_SECONDS_FIRST * (attempt + 1), ANSWER_SECONDS_MAX)
-                return await self._bus.request(subject, body, headers, seconds)
+                at, told = self._speak(subject, headers, body)
+                return await self._bus.request(at, body, told, seconds)
             except (OSError, RuntimeError) as error:
                 if attempt % LOG_EVERY == 0:
                     _LOG.warning("no answer on %s, so it is said again: %s", subject, error or "too late")

@@ -118,7 +118,7 @@ def test_a_command_without_an_id_could_be_said_again_and_a_question_may(key: Key
 
 
 def test_the_subject_of_a_user_stands_for_the_user_and_no_header_changes_that(key: Key) -> None:
-    said = subjects.spoken("lab", "bob", SUBJECT)
+    said = subjects.spoken("bob", SUBJECT)
 
     assert said == "covey.lab.as.bob.cmd.workflow.w.launch"
     got = arrive(signed(key, said, SENT, BODY, NOON), said)
