@@ -9,6 +9,7 @@ import msgspec
 
 from actors import routine_graph, routine_replies
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Summary, Turn
+from actors.fault import Fault, pointer, reject
 from actors.fields import take
 from messages.envelope import Address, derive
 from messages.routine import Command, Content, Delete, Deleted, Event, Run, Save, Saved
@@ -56,11 +57,12 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     other = turn.known.get(ByName("routine", content.name))
     if other is not None and other.id != turn.me.id:
         raise Rejected("already_exists", f"the routine {other.id} has this name; choose another", at="/name")
-    for number, step in enumerate(content.steps):
-        if turn.known.get(ById("job", step.job)) is None:
-            detail = f"there is no job {step.job}; save it first"
-            raise Rejected("unknown_job", detail, at=f"/steps/{number}/job")
-    routine_graph.check(content.steps, turn.node)
+    lacking = [
+        Fault("unknown_job", pointer("steps", number, "job"), f"there is no job {step.job}; save it first")
+        for number, step in enumerate(content.steps)
+        if turn.known.get(ById("job", step.job)) is None
+    ]
+    reject([*lacking, *routine_graph.faults(content.steps, turn.node)])
     return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
 
 

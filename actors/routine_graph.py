@@ -9,7 +9,7 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from actors.actor import Rejected
+from actors.fault import Fault, pointer, reject
 from messages.routine import Step
 
 ID_CHARACTERS = 64
@@ -68,28 +68,29 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 
 def check(steps: Sequence[Step], node: str) -> None:
-    """Raise Rejected when they are no routine; each has its id."""
-    for no in faults(steps, node):
-        raise no
+    """Raise Rejected with all that keeps them from being a routine; each has its id."""
+    reject(faults(steps, node))
 
 
-def faults(steps: Sequence[Step], node: str) -> Iterator[Rejected]:
-    """Yield all that keeps them from being a routine; each has its id."""
-    yield from _check_unique(steps)
+def faults(steps: Sequence[Step], node: str) -> list[Fault]:
+    """Return all that keeps them from being a routine, with pointers into it."""
     places = {step.id: step for step in steps}
+    found = [*_doubles(steps)]
     for number, step in enumerate(steps):
         for index, other in enumerate(step.needs):
-            yield from _check_step(other, places, f"/steps/{number}/needs/{index}")
+            found += _missing(other, places, pointer("steps", number, "needs", index))
         for path, file in step.takes.items():
-            yield from _check_take(step, (path, file), places, f"/steps/{number}/takes", node)
-    if len(places) < len(steps):
-        return  # two of one name would wait for themselves
+            found += _of_take(step, (path, file), places, (pointer("steps", number, "takes", path), node))
+    return found or [*_circle(steps, places)]  # which there is cannot be said before each step is there
+
+
+def _circle(steps: Sequence[Step], places: Mapping[str, Step]) -> Iterator[Fault]:
     try:
         TopologicalSorter(order(steps)).prepare()
     except CycleError as error:
-        round_ = [str(one) for one in error.args[1]]
-        detail = f"each of {' → '.join(round_)} waits for the one before it; {_remedy(round_, places)}"
-        yield Rejected("routine_cycle", detail, at="/steps", extra={"path": round_})
+        path = tuple(str(one) for one in error.args[1])
+        detail = f"each of {' → '.join(path)} waits for the one before it; {_remedy(path, places)}"
+        yield Fault("routine_cycle", "/steps", detail, path)
 
 
 def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
@@ -99,33 +100,34 @@ def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
     return "take one of these needs away"
 
 
-def _check_unique(steps: Sequence[Step]) -> Iterator[Rejected]:
+def _doubles(steps: Sequence[Step]) -> Iterator[Fault]:
     seen: Counter[str] = Counter()
     for number, step in enumerate(steps):
         seen[step.id] += 1
         if seen[step.id] > 1:
             detail = f"there are two steps {step.id}; give each an id of its own"
-            yield Rejected("duplicate_step", detail, at=f"/steps/{number}/id")
+            yield Fault("duplicate_step", pointer("steps", number, "id"), detail)
 
 
-def _check_step(id: str, places: Mapping[str, Step], at: str) -> Iterator[Rejected]:
+def _missing(id: str, places: Mapping[str, Step], at: str) -> Iterator[Fault]:
     if id not in places:
-        yield Rejected("unknown_step", f"there is no step {id}; there are {', '.join(places)}", at=at)
+        yield Fault("unknown_step", at, f"there is no step {id}; there are {', '.join(places)}")
 
 
-def _check_take(
-    step: Step, take: tuple[str, str], places: Mapping[str, Step], at: str, node: str
-) -> Iterator[Rejected]:
+def _of_take(
+    step: Step, take: tuple[str, str], places: Mapping[str, Step], where: tuple[str, str]
+) -> Iterator[Fault]:
     path, file = take
+    at, node = where
     giver, name = source(file)
-    yield from _check_step(giver, places, at)
+    yield from _missing(giver, places, at)
     for one in (path, name):
         if ".." in one.split("/"):
-            yield Rejected("invalid_path", f"{one} is not inside the directory of a job", at=at)
+            yield Fault("invalid_path", at, f"{one} is not inside the directory of a job")
     for end in (step, *([places[giver]] if giver in places else [])):
         if is_elsewhere(end, node):
             detail = f"{end.id} runs at a partner, and files of steps are not carried there or from there"
-            yield Rejected("files_stay", detail, at=at)
+            yield Fault("files_stay", at, detail)
 
 
 def is_elsewhere(step: Step, node: str) -> bool:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cli import show
 from cli.demo.freeze import play as play_freeze
+from cli.demo.jobs import play as play_jobs
 from cli.demo.plan import play as play_plan
 from cli.demo.program import Unexpected
 from cli.demo.run import play as play_run
@@ -32,9 +33,10 @@ class Act(StrEnum):
     PLAN = "plan"
     FREEZE = "freeze"
     RUN = "run"
+    JOBS = "jobs"
 
 
-ACTS = {Act.PLAN: play_plan, Act.FREEZE: play_freeze, Act.RUN: play_run}
+ACTS = {Act.PLAN: play_plan, Act.FREEZE: play_freeze, Act.RUN: play_run, Act.JOBS: play_jobs}
 
 Acts = Annotated[
     list[Act], typer.Option("--act", envvar="COVEY_DEMO_ACT", help="Which act; may be repeated. Else all.")

@@ -161,5 +161,4 @@ def _of_routine(item: Item, picture: Picture) -> Iterator[Fault]:
     for number, step in enumerate(item.save.steps):
         if not picture.has("job", step.job):
             yield Fault("unknown_job", pointer("steps", number, "job"), f"there is no job {step.job}")
-    for no in routine_graph.faults(routine_graph.named(item.save.steps), picture.node):
-        yield Fault(no.code, no.at, no.detail)
+    yield from routine_graph.faults(routine_graph.named(item.save.steps), picture.node)

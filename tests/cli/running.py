@@ -52,7 +52,9 @@ class Covey:
             return self.run_outside(*words, given=given, **more)
         return inside.run(words, own, given=given, seconds=RUN_SECONDS)
 
-    def run_outside(self, *words: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    def run_outside(
+        self, *words: str, given: str = "", seconds: float = RUN_SECONDS, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command line in a process of its own."""
         return subprocess.run(
             [*COVEY, *words],
@@ -60,7 +62,7 @@ class Covey:
             input=given,
             capture_output=True,
             text=True,
-            timeout=RUN_SECONDS,
+            timeout=seconds,
             check=False,
         )
 

@@ -152,6 +152,53 @@ def test_the_examples_have_no_fault(name: str) -> None:
     assert had(carrying.document(have)) == have
 
 
+def test_an_example_that_is_made_of_another_has_no_fault_beside_it() -> None:
+    read = [
+        documents.value(documents.read(path), path)
+        for path in (str(ROOT / "examples" / "programs" / f"{name}.yaml") for name in ("openssl", "keys"))
+    ]
+    both = {name: [*read[0].get(name, []), *read[1].get(name, [])] for name in (*read[0], *read[1])}
+    both["format"] = read[0]["format"]
+
+    have = had(both)
+
+    assert had(carrying.document(have)) == have
+    assert ("routine", "keys") in have
+
+
+ROUTINE = {"id": "r", "steps": [{"id": "a", "job": "hush"}, {"job": "GenRSA-2048"}]}
+
+
+def test_a_routine_goes_out_and_in_with_the_jobs_that_it_is_made_of() -> None:
+    have = had(BASE | {"routines": [ROUTINE]})
+
+    told = carrying.document(have)
+
+    assert told["routines"] == [{"id": "r", "steps": [{"id": "a", "job": "hush"}, {"job": "GenRSA-2048"}]}]
+    assert had(told) == have
+
+
+@pytest.mark.parametrize(
+    ("steps", "faults"),
+    [
+        ([{"job": "no"}, {"job": "none"}], [("unknown_job", "/0/job"), ("unknown_job", "/1/job")]),
+        ([{"job": "hush", "needs": ["x", "y"]}], [("unknown_step", f"/0/needs/{n}") for n in (0, 1)]),
+        ([{"job": "hush", "needs": ["hush"]}], [("routine_cycle", "")]),
+        ([{"job": "hush", "takes": {"../k": "x/k"}}], [(code, "/0/takes/..~1k") for code in
+          ("invalid_path", "unknown_step")]),
+        ([{"job": "hush", "retries": -1}, {"jobs": "hush"}],
+         [("invalid_message", "/0/retries"), ("invalid_message", "/1"), ("invalid_message", "/1/jobs")]),
+        ([{"id": "a", "job": "hush"}, {"id": "a", "job": "no"}],
+         [("duplicate_step", "/1/id"), ("unknown_job", "/1/job")]),
+        ([], [("invalid_message", "")]),
+    ],
+)  # fmt: skip
+def test_every_fault_of_a_routine_is_told(steps: list[Any], faults: list[tuple[str, str]]) -> None:
+    found = faults_of(BASE | {"routines": [{"id": "r", "steps": steps}]})
+
+    assert sorted(found) == sorted((code, f"/routines/0/steps{at}") for code, at in faults)
+
+
 ARRAY: list[dict[str, Any]] = [
     {
         "flag": "-pause",

@@ -50,7 +50,7 @@ def test_a_routine_is_refused_exactly_when_no_order_of_its_steps_can_be(steps: l
         return
     with pytest.raises(Rejected, match="routine_cycle") as caught:
         routine_graph.check(steps, "lab")
-    path = caught.value.extra["path"]
+    path = caught.value.extra["flags"]
     waits = routine_graph.order(steps)
     assert path[0] == path[-1]
     assert all(one in waits[other] for one, other in pairwise(path))
