@@ -16,7 +16,6 @@ from aiosmtpd.smtp import SMTP
 
 from node.calls.egress import Egress, parse_all
 from node.calls.email import EmailCalls
-from node.calls.outside import Outside
 from tests.calls.served import answered, calling, faulted, get, get_problem
 
 LETTER = {"from": "ann@example.org", "to": "bob@example.org", "text": "Hello"}
@@ -47,10 +46,8 @@ async def listening(
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls", "smtp"])
-async def test_mail_is_sent_encrypted_to_who_proves_its_name(
-    sealed: ssl.SSLContext, tmp_path: Path, scheme: str
-) -> None:
-    calls = EmailCalls(Egress(parse_all(["127.0.0.0/8"])), Outside(data=tmp_path))
+async def test_mail_is_sent_encrypted_to_who_proves_its_name(sealed: ssl.SSLContext, scheme: str) -> None:
+    calls = EmailCalls(Egress(parse_all(["127.0.0.0/8"])))
     starts = {} if scheme == "smtps" else {"tls_context": sealed, "require_starttls": True}
 
     def post() -> SMTP:

@@ -16,6 +16,8 @@ NIGHT = {
     "cron": "0 * * * *",
     "inclusive_start": True,
 }
+OF_START = Counter({"environment.created": 1, "user.saved": 1, "grant.saved": 1})
+"""What a new node has from its first start on."""
 OF_GROUND = Counter({"resource.saved": 1, "booking.opened": 1})
 OF_WAVE = Counter(
     {

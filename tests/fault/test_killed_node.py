@@ -9,7 +9,7 @@ import pytest
 
 from node.fault import POINTS
 from tests.fault.ledger import read_ledger, wrongs
-from tests.fault.load import OF_END, OF_GROUND, OF_WAVE, end, ground, wave
+from tests.fault.load import OF_END, OF_GROUND, OF_START, OF_WAVE, end, ground, wave
 from tests.fault.process import NodeProcess, node_process, publish
 from tests.fault.told import told
 
@@ -58,4 +58,4 @@ async def test_a_node_killed_at_its_points_loses_and_doubles_nothing(point: str,
 
     ledger = read_ledger(node.data)
     assert wrongs(ledger, LOAD, heard) == []
-    assert ledger.effects == EFFECTS
+    assert ledger.effects == OF_START + EFFECTS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bus.connection import Bus
 from tests.fault.ledger import read_ledger, wrongs
-from tests.fault.load import OF_END, OF_GROUND, OF_WAVE, end, ground, times, wave
+from tests.fault.load import OF_END, OF_GROUND, OF_START, OF_WAVE, end, ground, times, wave
 from tests.fault.process import NodeProcess, node_process, publish
 from tests.fault.told import told
 
@@ -77,7 +77,7 @@ async def test_killed_twenty_times_and_wiped_once_it_loses_and_doubles_nothing(t
     ledger = read_ledger(node.data)
     said = [*ground(), *(message for number in WAVES for message in wave(number)), *end()]
     assert wrongs(ledger, said, heard.ids) == []
-    assert ledger.effects == EFFECTS
+    assert ledger.effects == OF_START + EFFECTS
 
 
 async def test_a_node_stops_at_once_though_its_server_has_just_died(tmp_path: Path) -> None:

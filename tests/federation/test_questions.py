@@ -172,11 +172,11 @@ async def test_an_unknown_question_or_kind_is_refused_with_what_there_is(acme: O
 
 
 async def test_a_saved_workflow_is_answered_with_all_its_fields(acme: Operator) -> None:
-    id = await planned(acme, metadata={"a": [1]}, environment="test", perimeters=["p"], labels={"x": "y"})
+    id = await planned(acme, metadata={"a": [1]}, environment="main", perimeters=["p"], labels={"x": "y"})
 
     found = await acme.ask("workflow", "get", id)
 
-    saved = workflow(id, metadata={"a": [1]}, environment="test", perimeters=["p"], labels={"x": "y"})
+    saved = workflow(id, metadata={"a": [1]}, environment="main", perimeters=["p"], labels={"x": "y"})
     for field in ("name", "metadata", "environment", "perimeters", "labels", "schedule_active", "resources"):
         assert found[field] == saved[field]
     assert (found["generation"], found["workspace"], found["plan"]) == (1, f"{id}_ws", "scheduled")

@@ -176,7 +176,7 @@ async def test_a_worker_that_is_killed_leaves_no_process_and_a_directory_that_is
     worker.kill()
     await worker.wait()
 
-    await _until(lambda: not marked(mark))
+    await _until(lambda: not marked(mark) and not scratch.is_busy(tmp_path, left.name))
     assert await scratch.clean(tmp_path) == 1
     assert list((tmp_path / "scratch").iterdir()) == []
 
