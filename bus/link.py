@@ -17,7 +17,7 @@ CONNECT_SECONDS = 5.0
 RETRY_SECONDS_FIRST = 0.5
 RETRY_SECONDS_MAX = 5.0
 SETTLE_SECONDS = 3.0
-"""How long a link that ends waits for what it has delivered: unacknowledged it would come later, behind others."""
+"""How long a link that ends waits for what it has delivered: else it comes later, behind others."""
 
 
 class Link:
