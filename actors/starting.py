@@ -122,7 +122,7 @@ def settle(plans: Plans, plan: Schedule | None, due: Due = NOTHING) -> list[Fire
         else:
             kept.append((one, _overlap(one, plan)))
     dealt = deal(kept, (*plans.running, *starts.starting))
-    how = dealt.how or "cancel"
+    known, how = starts.waiting_ids, dealt.how or "cancel"
     stopped = tuple(
         id for id in plans.running if dealt.how and starts.stopping.get(id) not in (how, "terminate")
     )
@@ -132,7 +132,7 @@ def settle(plans: Plans, plan: Schedule | None, due: Due = NOTHING) -> list[Fire
     return [
         Fired(
             started=dealt.started,
-            waiting=dealt.waiting,
+            waiting=tuple(one for one in dealt.waiting if one.slot.execution not in known),
             skipped=tuple(skipped),
             stopped=stopped,
             how=how,

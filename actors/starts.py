@@ -59,7 +59,8 @@ def evolve(starts: Starts, event: Event) -> Starts:
         case Fired():
             begun = tuple(one.slot.execution for one in event.started)
             stopping = {**starts.stopping, **dict.fromkeys(event.stopped, event.how)}
-            waiting = event.waiting
+            skipped = [one.execution for one in event.skipped]
+            waiting = without(starts, [*begun, *skipped]).waiting + event.waiting
             return replace(starts, starting=(*starts.starting, *begun), waiting=waiting, stopping=stopping)
         case Paused():
             return replace(starts, pause=Pause(event.at, event.note, event.author))

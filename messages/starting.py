@@ -81,7 +81,7 @@ class Fired(base.Event, tag="workflow.fired"):
 
     started: tuple[Waiting, ...] = ()
     waiting: tuple[Waiting, ...] = ()
-    """All that wait from now on, the next one first."""
+    """Those that wait from now on, behind those that do already."""
     skipped: tuple[Skipped, ...] = ()
     stopped: tuple[str, ...] = ()
     """Those that run and make way."""
