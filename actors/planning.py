@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import reduce
-from hashlib import blake2b
-from itertools import islice, takewhile
 from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
-from msgspec.structs import replace
 
-from actors import schedule
+from actors import schedule, slots
 from actors.actor import Turn
 from actors.plans import Event, Pending, Plans, Standing, evolve, ids
 from messages.booking_answers import Confirmed, Expired, Held, HoldRefused, SlotsCancelled
@@ -35,11 +32,8 @@ from messages.workflow_events import (
     Unplanned,
 )
 
-ID_CHARACTERS = 64
 HOLDS = 3
 """How often an owner is asked to hold what expired before the confirmation came."""
-MISSED_MAX = 250
-"""How many are caught up of those that came due while a node was down for longer than was planned ahead."""
 EXTEND_AGAIN = timedelta(days=1)
 """When an extension that was refused is tried again."""
 
@@ -54,38 +48,12 @@ class Wish(NamedTuple):
     demands: dict[str, int]
 
 
-def execution_id(workflow: str, start: datetime, backfill: str = "") -> str:
-    """Return the id of the execution of a workflow at an instant; it fits in a token."""
-    stamp = f"{start:%Y%m%dT%H%M%S}" + (f"-{start.microsecond:06}" if start.microsecond else "") + "Z"
-    if backfill:
-        stamp += "-" + blake2b(backfill.encode(), digest_size=4).hexdigest()
-    if len(workflow) + len(stamp) + 1 <= ID_CHARACTERS:
-        return f"{workflow}-{stamp}"
-    mark = blake2b(workflow.encode(), digest_size=4).hexdigest()
-    return f"{workflow[: ID_CHARACTERS - len(mark) - len(stamp) - 2]}-{mark}-{stamp}"
-
-
 def plan(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     """Plan anew, in place of what is pending and, once all owners agree, of what stands."""
     if plans.pending is not None and plans.pending.is_agreed:
         return [] if plans.is_deferred else [Deferred()]  # what is being confirmed cannot be taken back
-    slots, more_at = schedule.plan(wish.schedule, at)
-    return _planned(plans, wish, at, Asked(_slots(plans, wish, slots), more_at))
-
-
-def _missed(standing: Standing, wish: Wish, at: datetime) -> Sequence[schedule.Slot]:
-    """Return what came due after all that was planned, as the node was down for so long."""
-    plan = standing.plan
-    known = max((slot.start for slot in standing.slots), default=plan.until - (plan.hold_until - plan.until))
-    reach = schedule.window(wish.schedule) if wish.schedule.catch_up != "none" else timedelta(0)
-    since = max(known + timedelta(microseconds=1), at - max(reach, schedule.grace(wish.schedule)))
-    if plan.demands or since >= at:
-        return ()
-    if wish.schedule.catch_up == "last":
-        last = schedule.latest(wish.schedule, since, at)
-        return schedule.slots(wish.schedule, [last] if last else [])
-    came = takewhile(lambda instant: instant < at, schedule.times(wish.schedule, since))
-    return schedule.slots(wish.schedule, islice(came, MISSED_MAX))
+    found, more_at = schedule.plan(wish.schedule, at)
+    return _planned(plans, wish, at, Asked(_slots(plans, wish, found), more_at))
 
 
 def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
@@ -94,8 +62,8 @@ def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
         return []
     kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
     last = max((slot.start for slot in plans.standing.slots), default=None)
-    slots, more_at = schedule.plan(wish.schedule, at, last)
-    more = _slots(plans, wish, (*_missed(plans.standing, wish, at), *slots))
+    found, more_at = schedule.plan(wish.schedule, at, last)
+    more = _slots(plans, wish, (*slots.missed(plans.standing, wish.schedule, at), *found))
     asked = (kept + more)[: schedule.EXECUTIONS]
     return _planned(plans, wish, at, Asked(asked, more_at, extends=True))
 
@@ -108,26 +76,10 @@ class Asked(NamedTuple):
     extends: bool = False
 
 
-def _slots(plans: Plans, wish: Wish, slots: Sequence[schedule.Slot]) -> tuple[Slot, ...]:
-    named = (Slot(execution=execution_id(wish.workflow, start), start=start, end=end) for start, end in slots)
+def _slots(plans: Plans, wish: Wish, found: Sequence[schedule.Slot]) -> tuple[Slot, ...]:
     known = {*plans.noted, *plans.starts.starting}
-    new = tuple(slot for slot in named if slot.execution not in known)
-    return _delayed(new, wish.schedule) if schedule.jitter(wish.schedule) else new
-
-
-def _delayed(slots: tuple[Slot, ...], plan: Schedule) -> tuple[Slot, ...]:
-    """Let each begin later by a share of the jitter that its id says, and before the next one's time."""
-    if not slots:
-        return ()
-    after = next(schedule.times(plan, slots[-1].start + timedelta(microseconds=1)), None)
-    nexts = [*(slot.start for slot in slots[1:]), after or schedule.ends(plan)]
-    return tuple(_delay(slot, schedule.jitter(plan), later) for slot, later in zip(slots, nexts, strict=True))
-
-
-def _delay(slot: Slot, jitter: timedelta, later: datetime | None) -> Slot:
-    most = jitter if later is None else min(jitter, later - slot.start)
-    share = int.from_bytes(blake2b(slot.execution.encode(), digest_size=4).digest()) / 2**32
-    return replace(slot, delay_seconds=int(most.total_seconds() * share * 1000) / 1000)
+    named = slots.named(wish.workflow, found)
+    return slots.delayed([slot for slot in named if slot.execution not in known], wish.schedule)
 
 
 def _planned(plans: Plans, wish: Wish, at: datetime, asked: Asked) -> list[Event]:

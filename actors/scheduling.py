@@ -12,12 +12,12 @@ from actors import schedule, starting
 from actors.actor import Question, Rejected, Turn
 from actors.defining import State, paused
 from actors.overlap import WAITING_MAX
-from actors.planning import execution_id
 from actors.plans import begun
+from actors.slots import named
 from actors.starts import Event
 from messages.envelope import derive
 from messages.schedule import Schedule
-from messages.starting import Backfill, Backfilled, Next, Pause, Paused, Resume, Resumed, Slot
+from messages.starting import Backfill, Backfilled, Next, Pause, Paused, Resume, Resumed
 from messages.workflow import Definition
 
 BACKFILL_MAX = 500
@@ -60,12 +60,9 @@ def _backfill(state: State, definition: Definition, command: Backfill, turn: Tur
     if len(instants) > min(BACKFILL_MAX, WAITING_MAX - len(starts.waiting)):
         detail = f"it has more than {BACKFILL_MAX} instants, or too many wait already; ask for a part of it"
         raise Rejected("too_many", detail, at="/to")
-    slots = [
-        Slot(execution=execution_id(turn.me.id, start, id), start=start, end=end)
-        for start, end in schedule.slots(plan, instants)
-    ]
+    found = named(turn.me.id, schedule.slots(plan, instants), id)
     filled = Backfilled(
-        backfill=id, slots=tuple(slots), overlap=command.overlap, workflow_version=state.generation
+        backfill=id, slots=tuple(found), overlap=command.overlap, workflow_version=state.generation
     )
     return [filled, *starting.settle(begun(state.plans, filled), plan)]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.defining import INACTIVE
-from actors.planning import execution_id
+from actors.slots import execution_id
 from actors.workflow import ACTOR
 from messages.booking import Hold, Release
 from messages.execution import Schedule

@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 
 from actors.actor import Rejected, Turn
 from actors.overlap import FULL, WAITING_MAX, deal
-from actors.planning import execution_id
 from actors.plans import REMEMBERED_MAX
+from actors.slots import execution_id
 from actors.workflow import ACTOR
 from messages.base import Alarm
 from messages.envelope import Address
