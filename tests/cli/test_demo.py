@@ -8,15 +8,16 @@ import pytest
 
 from tests.cli.running import ROOT, Covey
 
-SHOWN = re.findall(r"^  ✓ (.*)$", (ROOT / "README.md").read_text(), re.M)
-"""What the readme shows of all acts."""
+PAGE = (ROOT / "docs" / "demo.md").read_text()
+SHOWN = re.findall(r"^  ✓ (.*)$", PAGE, re.M)
+"""What the page shows of all acts."""
 ACT_SECONDS = 300.0
 """On a machine that has much else to do."""
 ACTS = ["plan", "freeze", "run", "jobs"]
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_every_check_of_an_act_holds_and_the_readme_shows_it(act: str) -> None:
+def test_every_check_of_an_act_holds_and_the_page_shows_it(act: str) -> None:
     ran = Covey(Path()).run_outside("demo", "--act", act, "--json", seconds=ACT_SECONDS)
 
     assert ran.returncode == 0, ran.stderr
@@ -25,6 +26,13 @@ def test_every_check_of_an_act_holds_and_the_readme_shows_it(act: str) -> None:
     assert told["status"] == "done"
     begin = SHOWN.index(seen[0])
     assert seen == SHOWN[begin : begin + len(seen)]
+
+
+def test_the_readme_shows_a_part_of_the_page() -> None:
+    excerpt = re.search(r"demo excerpt: begin -->\n```text\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+    assert excerpt is not None
+    assert all(part.strip("\n") in PAGE for part in excerpt[1].split("…\n"))
 
 
 def test_where_openssl_is_not_its_act_is_left_out_and_says_so() -> None:
