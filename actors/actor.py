@@ -38,6 +38,20 @@ class Rejected(Exception):
         self.extra = dict(extra or {})
 
 
+class Folded(list[Event], Generic[State, Event]):
+    """Events along with the state that they lead to, from an actor that has to know it to go on deciding."""
+
+    def __init__(self, state: State, evolve: Callable[[State, Event], State]) -> None:
+        super().__init__()
+        self.state = state
+        self._evolve = evolve
+
+    def add(self, event: Event) -> None:
+        """Have one more event happen."""
+        self.append(event)
+        self.state = self._evolve(self.state, event)
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What a listing shows of an entity and filters it by."""
 

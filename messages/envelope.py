@@ -100,12 +100,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def follow_trace(parent: str, correlation: str, message: str) -> str:
     """Return the W3C ``traceparent`` of a message; a cascade that came without one gets its own."""
+    return f"00-{trace_of(parent, correlation)}-{span_of(message)}-01"
+
+
+def trace_of(parent: str, correlation: str) -> str:
+    """Return the id of the trace that a cascade belongs to."""
     parts = parent.split("-")
     if len(parts) == 4 and len(parts[1]) == 32:
-        trace = parts[1]
-    else:
-        trace = correlation if _HEX.fullmatch(correlation) else _hash(correlation)
-    return f"00-{trace}-{_hash(message)[:16]}-01"
+        return parts[1]
+    return correlation if _HEX.fullmatch(correlation) else _hash(correlation)
+
+
+def span_of(message: str) -> str:
+    """Return the id of the span that a message is."""
+    return blake2b(message.encode(), digest_size=16).hexdigest()[:16]
 
 
 def derive(cause: str, number: int | str) -> str:

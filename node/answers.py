@@ -153,7 +153,8 @@ class Answers:
         self, actor: Actor[Any, Any, Any], id: str, can_tell: Callable[[Any], bool], seconds: float
     ) -> None:
         """Return once there is an answer, or when the time is up."""
-        await self._look(actor, id)
+        if actor.family:
+            await self._look(actor, id)  # else one of another kind with this id would be waited for in vain
 
         async def is_over() -> bool:
             live = await self._engine.peek(actor.kind, id)

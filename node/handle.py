@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import msgspec
 
-from actors.actor import Actor, Effect, Rejected, Summary, Trim, Turn, Users, no_needs
+from actors.actor import Actor, Effect, Folded, Rejected, Summary, Trim, Turn, Users, no_needs
 from actors.judging import Asked, forbidden
 from actors.rights import KINDS, PERIMETERS, Rights
 from messages.base import Alarm, encode, tag
@@ -213,10 +214,9 @@ class Handler:
             told = actor.tells(live.state, job.command, turn)
             passed = actor.passes(live.state, job.command, turn)
             return done_step(self._trail, envelope, live, live, ((), passed), told=told)[0]
-        recorded, state = [], live.state
-        for version, event in enumerate(events, live.version + 1):
-            recorded.append(Recorded(version, tag(event), encode(event)))
-            state = actor.evolve(state, event)
+        versions = enumerate(events, live.version + 1)
+        recorded = [Recorded(version, tag(event), encode(event)) for version, event in versions]
+        state = events.state if isinstance(events, Folded) else reduce(actor.evolve, events, live.state)
         effects: list[Effect] = [effect for event in events for effect in actor.react(state, event, turn)]
         summary, deleted_at = actor.summary(state), None
         if summary is None:

@@ -43,7 +43,7 @@ def done_step(
         state = freeze(after.state)
         snapshot = (after.version, state, after.deleted_at)
         after = msgspec.structs.replace(after, events_since=0, bytes_since=0, snapshot_bytes=len(state))
-    happened = [trail.event(envelope, event.version, event.type, event.body) for event in recorded]
+    happened = trail.events(envelope, recorded) if recorded else []
     step = Step(
         handled=_handled(envelope, encode(outcome)),
         events=recorded,
@@ -70,7 +70,7 @@ def refused_step(
 ) -> Step:
     """Return the step of a command that the rules forbid: an outcome, told to those who listen."""
     outcome = _refusal("rejected", envelope, (no.code, no.detail, no.at), version, no.extra)
-    told = trail.event(envelope, 0, f"{envelope.to.kind}.rejected", outcome)
+    told = trail.event(envelope, f"{envelope.to.kind}.rejected", outcome)
     return Step(
         handled=_handled(envelope, outcome),
         alarms=_alarms(envelope, {}, {}),
@@ -85,7 +85,7 @@ def dead_step(trail: Trail, envelope: Envelope, fault: tuple[str, str, str], tra
     return Step(
         handled=_handled(envelope, outcome),
         alarms=_alarms(envelope, {}, {}),
-        outgoing=[trail.event(envelope, 0, f"{to.kind}.dead", outcome)],
+        outgoing=[trail.event(envelope, f"{to.kind}.dead", outcome)],
         dead=Dead(
             message=envelope.id,
             subject=f"{to.kind}.{to.id}.{envelope.verb}",

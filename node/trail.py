@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from actors.actor import Effect, Order, Relay, Say, Task
 from messages import subjects
 from messages.base import Message, encode, tag
-from messages.envelope import ACTOR, Address, Envelope, derive, follow_trace, rfc3339
+from messages.envelope import ACTOR, Address, Envelope, derive, follow_trace, rfc3339, span_of, trace_of
 from messages.headers import lines
 from messages.peer import Send, To
-from store.step import Outgoing
+from store.step import Outgoing, Recorded
 
 CMD, EVT, TASK = "CMD", "EVT", "TASK"
 
@@ -23,6 +23,14 @@ def out_lane(peer: str) -> str:
     return f"out/{peer}"
 
 
+class _Common(NamedTuple):
+    """What the events of one message have in common."""
+
+    subject: str
+    headers: bytes
+    trace: str
+
+
 class Trail:
     """Makes the outgoing messages of one node."""
 
@@ -30,39 +38,52 @@ class Trail:
         self._node = node
         self._next = next_position
 
-    def event(self, cause: Envelope, version: int, type_: str, body: bytes) -> Outgoing:
-        """Tell what happened to the entity that was addressed, as a CloudEvent."""
-        kind, id = cause.to.kind, cause.to.id
+    def event(self, cause: Envelope, type_: str, body: bytes) -> Outgoing:
+        """Tell of the entity that was addressed what did not change it, as a CloudEvent."""
         # what changed nothing has no version of its own, so the message's id stands for it
-        message = f"{kind}.{id}.{version}" if version else f"{cause.id}.{type_}"
-        headers = self._event_headers(cause, message, type_)
-        if version:
-            headers[subjects.ENTITY_VERSION] = str(version)
-        name = type_.partition(".")[2]
+        return self._event(cause, self._common(cause), (f"{cause.id}.{type_}", type_, {}), body)
+
+    def events(self, cause: Envelope, recorded: Sequence[Recorded]) -> list[Outgoing]:
+        """Tell all that happened because of one message, in its order."""
+        common = self._common(cause)  # one message of a run leads to twenty events
+        found = []
+        for one in recorded:
+            id = f"{cause.to.kind}.{cause.to.id}.{one.version}"
+            version = {subjects.ENTITY_VERSION: str(one.version)}
+            found.append(self._event(cause, common, (id, one.type, version), one.body))
+        return found
+
+    def _event(
+        self, cause: Envelope, common: _Common, own: tuple[str, str, dict[str, str]], body: bytes
+    ) -> Outgoing:
+        message, type_, more = own
+        more[subjects.CE_ID] = message
+        more[subjects.CE_TYPE] = type_
+        more[subjects.TRACEPARENT] = f"00-{common.trace}-{span_of(message)}-01"
         return Outgoing(
             position=self._next(),
             lane=EVT,
-            subject=subjects.event(self._node, kind, id, name),
+            subject=f"{common.subject}{type_.partition('.')[2]}",
             message=message,
-            headers=lines(headers),
+            headers=common.headers + lines(more),
             body=body,
             at=cause.at,
         )
 
-    def _event_headers(self, cause: Envelope, message: str, type_: str) -> dict[str, str]:
+    def _common(self, cause: Envelope) -> _Common:
+        kind, id = cause.to.kind, cause.to.id
         correlation = cause.correlation or cause.id
-        return {
+        headers = {
             subjects.CE_VERSION: "1.0",
-            subjects.CE_ID: message,
             subjects.CE_SOURCE: f"/covey/{self._node}",
-            subjects.CE_TYPE: type_,
             subjects.CE_TIME: rfc3339(cause.at),
-            subjects.CE_SUBJECT: f"{cause.to.kind}/{cause.to.id}",
+            subjects.CE_SUBJECT: f"{kind}/{id}",
             "content-type": "application/json",
-            subjects.TRACEPARENT: follow_trace(cause.traceparent, correlation, message),
             subjects.CAUSE: cause.id,
             subjects.CORRELATION: correlation,
         }
+        trace = trace_of(cause.traceparent, correlation)
+        return _Common(subjects.event(self._node, kind, id, ""), lines(headers), trace)
 
     def effect(self, cause: Envelope, number: int, effect: Effect) -> Outgoing:
         """Make the message that an effect asks for; the same cause and number give the same id."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from actors.actor import Rejected
 from node.live import Key
@@ -24,16 +24,16 @@ class Waiting:
 
     async def until(self, key: Key, is_over: Callable[[], Awaitable[bool]], seconds: float) -> None:
         """Return as soon as it is over, or when the time is up; looks at once, and after each change."""
-        if await is_over():
-            return
-        with self._seat(key) as changed:
-            try:
+        with self._ear(key) as changed:
+            if await is_over():
+                return
+            with self._seat(), suppress(TimeoutError):  # the answer of the moment is an answer too
                 async with asyncio.timeout(seconds):
-                    while not await is_over() and not self._is_closed:
+                    while not self._is_closed:
                         await changed.wait()
                         changed.clear()
-            except TimeoutError:
-                return  # the answer of the moment is an answer too
+                        if await is_over():
+                            return
 
     def wake(self, keys: Collection[Key]) -> None:
         """Let those look again who wait for one of the entities that have changed."""
@@ -48,17 +48,23 @@ class Waiting:
         self.wake(self._waiters.keys())
 
     @contextmanager
-    def _seat(self, key: Key) -> Iterator[asyncio.Event]:
-        if self.count >= WAITERS_MAX:
-            raise Rejected("overloaded", f"{WAITERS_MAX} askers wait already; ask again")
+    def _ear(self, key: Key) -> Iterator[asyncio.Event]:
+        """Hear of changes from before the first look on, so that none falls between the two."""
         changed = asyncio.Event()
-        # taken before the first look, so that no change falls between the two
         self._waiters.setdefault(key, set()).add(changed)
-        self.count += 1
         try:
             yield changed
         finally:
-            self.count -= 1
             self._waiters[key].discard(changed)
             if not self._waiters[key]:
                 del self._waiters[key]
+
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        if self.count >= WAITERS_MAX:
+            raise Rejected("overloaded", f"{WAITERS_MAX} askers wait already; ask again")
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
-from actors.actor import Rejected, Turn
+from actors.actor import Folded, Rejected, Turn
 from actors.flow import again, answers, listening
 from actors.flow.evolve import evolve
 from actors.flow.limits import passed, size
@@ -25,25 +25,22 @@ STEP_BYTES_MAX = 2 << 20
 
 
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
-    """Record what was said, and go on until all wait."""
-    return list(_following(state, _first(state, command, turn), turn))
-
-
-def _following(state: State, events: Sequence[Event], turn: Turn) -> Iterator[Event]:
-    """Yield what was said and what follows; what would pass a bound ends the run instead."""
-    count = total = 0
+    """Record what was said, and go on until all wait; what would pass a bound ends the run instead."""
+    done: Folded[State, Event] = Folded(state, evolve)
+    events, total, chance = _first(state, command, turn), 0, _chance(turn)
     while events:
         for event in events:
-            if bound := passed(state, event):
-                yield from limited(state, _pointer(state, event), bound, turn.at)
-                return
-            yield event
-            state = evolve(state, event)
-            count, total = count + 1, total + size(event)
-        if (count >= STEPS_MAX or total >= STEP_BYTES_MAX) and not state.is_over:
-            yield Paced()
-            return
-        events = next_events(state, turn.at, _chance(turn))
+            if bound := passed(done.state, event):
+                for last in limited(done.state, _pointer(done.state, event), bound, turn.at):
+                    done.add(last)
+                return done
+            done.add(event)
+            total += size(event)
+        if (len(done) >= STEPS_MAX or total >= STEP_BYTES_MAX) and not done.state.is_over:
+            done.add(Paced())
+            return done
+        events = next_events(done.state, turn.at, chance)
+    return done
 
 
 def _pointer(state: State, event: Event) -> str:

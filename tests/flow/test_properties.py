@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from actors.actor import Folded, Turn
 from actors.flow.actor import ACTOR
 from actors.flow.state import State
 from messages.run import Cancel, Retry, Terminate
 from messages.run_events import Event
+from node import dry_run
 from tests.flow.driver import Play, begin
 from tests.flow.made import definitions, healthy, world
 
@@ -85,6 +91,25 @@ def test_the_events_lead_to_the_state_and_nothing_is_left_at_the_end(definition:
     assert ACTOR.alarms(found.state) == {}
     assert len(found.dry.events) <= EVENTS_A_FRAME * (found.state.frames_made + found.state.rounds)
     assert all(is_whole(ACTOR.replay(found.dry.events[: point.events])) for point in points[:20])
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(definitions())
+def test_a_decision_knows_the_state_that_its_events_lead_to(definition: dict[str, Any]) -> None:
+    decided: list[tuple[State, Folded[State, Event]]] = []
+
+    def decide(state: State, command: Any, turn: Turn) -> Sequence[Event]:
+        events = ACTOR.decide(state, command, turn)
+        assert isinstance(events, Folded)
+        decided.append((state, events))
+        return events
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dry_run, "ACTOR", replace(ACTOR, decide=decide))
+        played(definition)
+
+    assert decided
+    assert all(events.state == reduce(ACTOR.evolve, events, state) for state, events in decided)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

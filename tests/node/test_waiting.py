@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ import pytest
 from node import waiting
 from node.answers import Answers
 from node.engine import Engine
-from node.live import Key
 from tests.node.counter import Add, Remove, message
 from tests.node.saying import asked
 
@@ -25,20 +25,22 @@ class Watched(waiting.Waiting):
 
     def __init__(self) -> None:
         super().__init__()
-        self._looked = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    async def until(self, key: Key, is_over: Callable[[], Awaitable[bool]], seconds: float) -> None:
-        async def look() -> bool:
-            self._looked.set()
-            return await is_over()
-
-        await super().until(key, look, seconds)
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        try:
+            with super()._seat():
+                self._changed.set()
+                yield
+        finally:
+            self._changed.set()
 
     async def seated(self, count: int) -> None:
         async with asyncio.timeout(WAIT_SECONDS):
             while self.count != count:
-                self._looked.clear()
-                await self._looked.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
 
 @pytest.fixture
