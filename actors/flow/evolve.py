@@ -35,7 +35,11 @@ def evolve(state: State, event: Event) -> State:
             return _left(state, event)
     if isinstance(event, RunEvent):
         return of_run(state, event)
-    return _counted(_with(state, changed(state.frames[event.frame], event)), event)
+    after = _with(state, changed(state.frames[event.frame], event))
+    return _counted(after, event) if type(event) in _COUNTED else after
+
+
+_COUNTED = frozenset({TaskStarted, Iterated, Retried, Logged})
 
 
 def _counted(state: State, event: Event) -> State:

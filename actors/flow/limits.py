@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -44,21 +45,18 @@ def size(data: Any) -> int:
 
 def passed(state: State, event: Event) -> str:
     """Return which bound an event would pass; nothing when it passes none."""
-    match event:
-        case TaskStarted() | TaskSkipped():
-            return _started(state, event)
-        case Iterated() | Retried():
-            over = state.rounds >= ROUNDS_MAX
-            return f"the loops and retries of a run have at most {ROUNDS_MAX} rounds" if over else ""
-        case Logged():
-            over = state.log_bytes + len(event.message.encode()) > LOG_BYTES_MAX
-            return f"a run logs at most {LOG_BYTES_MAX} bytes" if over else ""
-        case Heard():
-            return _heard(state, event)
-        case TaskEnded():
-            return _ended(state, event)
-        case _:
-            return _large(_data(event))
+    check = _CHECKS.get(type(event))  # asked of every event, so by its type and not case by case
+    return check(state, event) if check is not None else ""
+
+
+def _rounds(state: State, _event: Iterated | Retried) -> str:
+    over = state.rounds >= ROUNDS_MAX
+    return f"the loops and retries of a run have at most {ROUNDS_MAX} rounds" if over else ""
+
+
+def _logged(state: State, event: Logged) -> str:
+    over = state.log_bytes + len(event.message.encode()) > LOG_BYTES_MAX
+    return f"a run logs at most {LOG_BYTES_MAX} bytes" if over else ""
 
 
 def _started(state: State, event: TaskStarted | TaskSkipped) -> str:
@@ -89,14 +87,16 @@ def _large(data: Any) -> str:
     return f"the data of a task have at most {DATA_BYTES_MAX} bytes"
 
 
-def _data(event: Event) -> Any:
-    match event:
-        case Returned():
-            return event.output
-        case Valued():
-            return event.values
-        case Called():
-            return event.arguments
-        case Emitted():
-            return event.event
-    return None
+_CHECKS: dict[type[Any], Callable[[State, Any], str]] = {
+    TaskStarted: _started,
+    TaskSkipped: _started,
+    Iterated: _rounds,
+    Retried: _rounds,
+    Logged: _logged,
+    Heard: _heard,
+    TaskEnded: _ended,
+    Returned: lambda _state, event: _large(event.output),
+    Valued: lambda _state, event: _large(event.values),
+    Called: lambda _state, event: _large(event.arguments),
+    Emitted: lambda _state, event: _large(event.event),
+}
