@@ -106,7 +106,8 @@ def _worked(state: State, command: said.Start | said.Append | said.End, turn: Tu
         return []  # that attempt was given up
     match command:
         case said.Append():
-            return [said.Wrote(stdout=command.stdout, stderr=command.stderr)]
+            is_news = command.number > state.parts
+            return [take(said.Wrote, command)] if is_news else []
         case said.End():
             return [Ended(at=turn.at, result=_ended(state, command.result))]
     assert_never(command)

@@ -48,6 +48,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     """Of the attempt that runs."""
     attempt: int = 0
+    parts: int = 0
+    """How much of what it writes was told."""
     worker: str = ""
     started_at: datetime | None = None
     stopping: Stopping | None = None
@@ -95,11 +97,12 @@ def evolve(state: State, event: Event) -> State:
                 status="running",
                 token=event.token,
                 attempt=event.attempt,
+                parts=0,
                 worker=event.worker,
                 started_at=event.at,
             )
         case Wrote():
-            return state
+            return replace(state, parts=event.number)
         case Stopping():
             return replace(state, stopping=event)
         case Ended():

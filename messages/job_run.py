@@ -169,6 +169,8 @@ class Append(base.Command, tag="job_run.append"):
     """It has written this (said by a worker)."""
 
     token: Token
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    """Counts what the attempt has told; what was told before is not told again."""
     stdout: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
     stderr: Annotated[str, msgspec.Meta(max_length=PART_CHARACTERS)] = ""
 
@@ -239,6 +241,7 @@ class Started(base.Event, tag="job_run.started"):
 class Wrote(base.Event, tag="job_run.wrote"):
     """It has written this; of long output not all is told."""
 
+    number: int
     stdout: str = ""
     stderr: str = ""
 

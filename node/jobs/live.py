@@ -11,7 +11,8 @@ from messages.job_run import PART_CHARACTERS
 APART_SECONDS = 0.2
 """How far apart two parts are at least."""
 
-Say = Callable[[dict[str, str]], Awaitable[None]]
+Say = Callable[[int, dict[str, str]], Awaitable[None]]
+"""Tells a part, and which one it is."""
 
 
 class Live:
@@ -21,6 +22,7 @@ class Live:
         self._say = say
         self._decoders = {name: getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")}
         self._waiting = {"stdout": "", "stderr": ""}
+        self._told = 0
         self._more = asyncio.Event()
 
     def hear(self, name: str, part: bytes) -> None:
@@ -42,4 +44,5 @@ class Live:
             part = {name: text[:PART_CHARACTERS] for name, text in self._waiting.items() if text}
             for name, text in part.items():
                 self._waiting[name] = self._waiting[name][len(text) :]
-            await self._say(part)
+            self._told += 1
+            await self._say(self._told, part)

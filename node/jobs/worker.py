@@ -151,8 +151,9 @@ class Jobs:
             is_root=pinned.requires_root,
         )
 
-        async def say(part: dict[str, str]) -> None:
-            await self._say(work.run, "append", {"token": token, **part}, uuid.uuid4().hex)
+        async def say(number: int, part: dict[str, str]) -> None:
+            body = {"token": token, "number": number, **part}
+            await self._say(work.run, "append", body, derive(token, number))
 
         live = Live(say)
         telling = asyncio.ensure_future(live.tell())

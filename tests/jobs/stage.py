@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from node.jobs.scratch import Scratch, fresh
 
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else os.path.realpath(sys.executable)
 """One that any user may run."""
+UNTIL_SECONDS = 45.0
+TICK_SECONDS = 0.03
 SMALL = Limits(
     memory_bytes=256 << 20,
     processes=32,
@@ -85,6 +88,20 @@ def marked(mark: str) -> list[str]:
         if mark.encode() in words and int(place.name) != os.getpid():
             found.append(f"{place.name}: {words[:80]!r}")
     return found
+
+
+async def _ticks() -> AsyncIterator[None]:
+    async with asyncio.timeout(UNTIL_SECONDS):
+        while True:
+            yield
+            await asyncio.sleep(TICK_SECONDS)  # nobody tells us of processes
+
+
+async def until(fits: Callable[[], object]) -> None:
+    """Wait until something is so of the processes of this machine."""
+    async for _ in _ticks():
+        if fits():
+            return
 
 
 def _tried() -> dict[Level, str]:

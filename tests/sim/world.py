@@ -58,6 +58,8 @@ class NotQuiet(Exception):
 class World:
     """Three nodes, a clock, and the seed."""
 
+    made_of: type[Node] = Node
+
     def __init__(self, seed: int, directory: Path, actors: Sequence[Actor[Any, Any, Any]] = ACTORS) -> None:
         self.random = Random(seed)
         self.weather = Weather(self.random)
@@ -70,7 +72,8 @@ class World:
         self.said = 0
         self._digest = blake2b(digest_size=16)
         self.nodes = {
-            name: Node(name, directory, self, [peer for peer in NAMES if peer != name]) for name in NAMES
+            name: self.made_of(name, directory, self, [peer for peer in NAMES if peer != name])
+            for name in NAMES
         }
         for node in self.nodes.values():
             lanes = {peer: self.nodes[peer].streams[out_lane(node.name)] for peer in node.peers}
