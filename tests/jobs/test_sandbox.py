@@ -175,11 +175,7 @@ async def test_a_worker_that_is_killed_leaves_no_process_and_a_directory_that_is
     worker.kill()
     await worker.wait()
 
-<<<<<<< HEAD
-    await _until(lambda: not marked(mark) and not scratch.is_busy(tmp_path, left.name))
-=======
-    await until(lambda: not marked(mark))
->>>>>>> ed553f8 (Jobs are seen under crash and partition, and with workers and nodes that are killed: the end of each is told once)
+    await until(lambda: not marked(mark) and not scratch.is_busy(tmp_path, left.name))
     assert await scratch.clean(tmp_path) == 1
     assert list((tmp_path / "scratch").iterdir()) == []
 
