@@ -24,7 +24,7 @@ bench: .venv/bench         ## Measure: a table and a JSON line each.
 soak: .venv/ready          ## Run many more simulated schedules, faults and malformed messages.
 	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest tests/sim tests/fault -x
 
-sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug; OF=unfreezes is of those).
+sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug; OF=unfreezes or routines is of those).
 	@$(BIN)/python -m tests.sim $(OF) $(SEED) $(BUG)
 
 conformance: .venv/ready   ## Play the conformance kit of the language of definitions; write docs/conformance.md.

@@ -115,7 +115,10 @@ class Jobs:
         result = await asyncio.to_thread(refusal, work, self._means, isolation)
         if result is None:
             result = await self._result(work, token, isolation)
-        await self._say(work.run, "end", {"token": token, "result": msgspec.to_builtins(result)}, token)
+        ended = {"token": token, "result": msgspec.to_builtins(result)}
+        outcome = await self._say(work.run, "end", ended, token)
+        if not outcome.events and await self._is_wanted(work.run):
+            raise LeftToOthers  # a late word has begun another attempt, which nobody makes
 
     async def _may_start(self, work: Run, token: str) -> bool:
         """Say that it starts, and return whether it may: once, unless it may be repeated."""
@@ -196,9 +199,13 @@ class Jobs:
             await asyncio.sleep(LOOK_SECONDS)
             for run, stop in list(self._stops.items()):
                 with suppress(OSError, RuntimeError):
-                    told = await self._voice.ask(Address(KIND, run), "get")
-                    if told.get("stopping") or told.get("result") or told.get("code") == "not_found":
+                    if not await self._is_wanted(run):
                         stop.set()
+
+    async def _is_wanted(self, run: str) -> bool:
+        """Say whether a run is there and goes on."""
+        told = await self._voice.ask(Address(KIND, run), "get")
+        return not (told.get("stopping") or told.get("result") or told.get("code") == "not_found")
 
     async def _clean(self) -> None:
         """Remove what runs have left whose worker was killed, and what is too old or too much."""

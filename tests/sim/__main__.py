@@ -1,4 +1,4 @@
-"""Replay one schedule, with its trace: ``python -m tests.sim [unfreezes] SEED [PLANTED BUG]``."""
+"""Replay one schedule, with its trace: ``python -m tests.sim [unfreezes|routines] SEED [PLANTED BUG]``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import sys
 from contextlib import nullcontext
 
 from actors import ACTORS
-from tests.sim import played, replay, unfreeze_bugs, unfreezes
+from tests.sim import played, replay, routines, unfreeze_bugs, unfreezes
 from tests.sim.bugs import planted
 
 UNFREEZES = "unfreezes"
 """Names the schedules in which workflows want one repository at once."""
+ROUTINES = "routines"
+"""Names the schedules in which routines run."""
 
 
 def main(*words: str) -> int:
     """Print what happened and what is wrong; return 1 when something is."""
-    report = _unfreezes(*words[1:]) if words[0] == UNFREEZES else _federation(*words)
+    if words[0] == ROUTINES:
+        report = routines.play(int(words[1]), keeps_lines=True)
+    else:
+        report = _unfreezes(*words[1:]) if words[0] == UNFREEZES else _federation(*words)
     print("\n".join(report.lines))
     print(report if report.wrong else f"schedule {report.seed} is well, trace {report.digest}")
     return 1 if report.wrong else 0
