@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from cli.demo.flight import Flight
+from cli.demo.promote import promote
 from cli.demo.stage import introduce, stage
 from cli.demo.story import documents
 from cli.demo.weather import FAILURES, FLAKY, WINDS, weather
@@ -115,7 +116,7 @@ async def plan(story: Flight) -> None:
     story.check(execution["result"] == {"grade": "storm"}, "and has its result", execution)
 
 
-SCENES = (save, crash, change, plan)
+SCENES = (save, crash, change, promote, plan)
 
 
 async def _judged(story: Flight, run: str, grade: str, version: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ FLAKY = "ouessant"
 FAILURES = 2
 """How often the flaky station fails before it answers."""
 HEAD_BYTES_MAX = 16_384
+_KEY = re.compile(rb"(?im)^x-key: *(\S+)")
 _ANSWER = "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}"
 
 
@@ -22,11 +24,14 @@ class Weather:
     def __init__(self) -> None:
         self.url = ""
         self.asked: Counter[str] = Counter()
+        self.keys: set[str] = set()
+        """What they were shown as ``X-Key``."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, such as ``GET /wind/brest``."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
+            self.keys |= {found[1].decode() for found in _KEY.finditer(head)}
             station = head.split()[1].decode().rpartition("/")[2]
             status, body = self._tell(station)
             writer.write(_ANSWER.format(status, len(body), body).encode())
@@ -37,6 +42,8 @@ class Weather:
             writer.close()
 
     def _tell(self, station: str) -> tuple[str, str]:
+        if station not in WINDS:
+            return "404 Not Found", "{}"
         self.asked[station] += 1
         if station == FLAKY and self.asked[station] <= FAILURES:
             return "503 Service Unavailable", "{}"
