@@ -128,13 +128,13 @@ class Bus:
             if consumer.is_rewound:
                 await consumer.rewind()
 
-    async def serve_calls(self, node: str, handler: Handler) -> Served:
+    async def serve_calls(self, node: str, handler: Handler, *, vouches: bool = False) -> Served:
         """Answer ``covey.<node>.call.>``; handlers run side by side."""
-        return await self._serve(node, "call", handler)
+        return await self._serve(node, "call", handler, vouches=vouches)
 
-    async def serve_asks(self, node: str, handler: Handler) -> Served:
+    async def serve_asks(self, node: str, handler: Handler, *, vouches: bool = False) -> Served:
         """Answer ``covey.<node>.ask.>``; handlers run side by side."""
-        return await self._serve(node, "ask", handler)
+        return await self._serve(node, "ask", handler, vouches=vouches)
 
     async def request(self, subject: str, body: bytes, headers: dict[str, str], timeout: float) -> bytes:  # noqa: ASYNC109  # the library's own bound
         """Ask and return the answer; raises TimeoutError, or ConnectionError when nobody listens."""
@@ -247,9 +247,9 @@ class Bus:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _serve(self, node: str, what: str, handler: Handler) -> Served:
+    async def _serve(self, node: str, what: str, handler: Handler, *, vouches: bool) -> Served:
         served = Served(self._crew, handler, self.on_error)
-        await served.start(self._client, node, what)
+        await served.start(self._client, node, what, vouches=vouches)
         self._services.append(served)
         return served
 

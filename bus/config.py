@@ -16,6 +16,10 @@ SYSTEM_ACCOUNT = "SYS"
 NODE_ACCOUNT = "NODE"
 PEER_ACCOUNT = "PEER_"
 """How the name of a peer's account begins."""
+USER_ACCOUNT = "USER_"
+"""How the name of a user's account begins."""
+ANSWER_WITHIN = "5m"
+"""How long the server keeps the way back for an answer to a user."""
 
 GIBIBYTE = 1 << 30
 STORE_BYTES_MAX = 1024 * GIBIBYTE
@@ -29,6 +33,7 @@ PAYLOAD_BYTES_MAX = 1 << 20
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 _OPERATOR_SAYS = ("cmd", "call", "ask", "in")
+_USER_SAYS = ("call", "ask")
 _OPERATOR_API = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$SRV.>", "_INBOX.>")
 _OPERATOR_NEVER = (
     "$SYS.>",
@@ -52,6 +57,15 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     quota_bytes: int = PEER_QUOTA_BYTES
 
 
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Who speaks to the node with a key of its own."""
+
+    name: str
+    key: str
+    hears: tuple[str, ...] = ()
+    """The subjects of the events that reach it."""
+
+
 class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     """Who may do what on the server."""
 
@@ -68,6 +82,7 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     """The kinds that the watcher does not hear."""
     quota_bytes: int = NODE_QUOTA_BYTES
     peers: tuple[Peer, ...] = ()
+    users: tuple[User, ...] = ()
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +125,8 @@ def render_accounts(accounts: Accounts) -> str:
     lines = ["accounts {", *_node_account(accounts)]
     for peer in accounts.peers:
         lines += render_peer(peer, accounts.node)
+    for user in accounts.users:
+        lines += _user_account(user, accounts.node)
     system = [f"    {{nkey: {accounts.system_key}}}"] if accounts.system_key else []
     lines += [f"  {SYSTEM_ACCOUNT} {{", "    users: [", *_indent(system), "    ]", "  }", "}"]
     return "\n".join([*lines, f"system_account: {SYSTEM_ACCOUNT}", ""])
@@ -144,8 +161,37 @@ def _node_account(accounts: Accounts) -> list[str]:
     return [
         f"  {NODE_ACCOUNT} {{",
         f"    jetstream: {{max_file: {accounts.quota_bytes}}}",
+        *_exports(accounts.node),
         "    users: [",
         *_indent(_indent(_indent(users))),
+        "    ]",
+        "  }",
+    ]
+
+
+def _exports(node: str) -> list[str]:
+    """Return what accounts of users may import: a subject each to speak on, and events."""
+    said = _text(subjects.every_of(node, ">"))
+    return [
+        "    exports: [",
+        f"      {{service: {said}, response_threshold: {_text(ANSWER_WITHIN)}}}",
+        f"      {{stream: {_text(subjects.every(node, 'evt'))}}}",
+        "    ]",
+    ]
+
+
+def _user_account(user: User, node: str) -> list[str]:
+    """Return the lines of the account of one user: an account each, so that no reply reaches another's."""
+    said = [subjects.every_of(node, user.name, what) for what in _USER_SAYS]
+    imports = [f"{{service: {{account: {NODE_ACCOUNT}, subject: {_text(subject)}}}}}" for subject in said]
+    imports += [
+        f"{{stream: {{account: {NODE_ACCOUNT}, subject: {_text(subject)}}}}}" for subject in user.hears
+    ]
+    return [
+        f"  {_text(USER_ACCOUNT + user.name)} {{",
+        f"    users: [{{nkey: {user.key}}}]",
+        "    imports: [",
+        *_indent(_indent(_indent(imports))),
         "    ]",
         "  }",
     ]

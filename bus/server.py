@@ -97,6 +97,9 @@ class Server:
         try:
             # Seen on 2.15.1: the streams of an account that comes back by a reload store nothing any more.
             await (self._restart() if has & self._gone else self._tell())
+            if {one.name for one in config.accounts.users} - {one.name for one in before.accounts.users}:
+                # Seen on 2.15.1: a new account can use what it imports after the second reload only.
+                await self._tell()
         except ServerError:
             self._config = before
             write_private(self._config_file, render(before))

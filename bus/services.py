@@ -40,8 +40,11 @@ class Served:
         self.failed = 0
         self._seconds = 0.0
 
-    async def start(self, client: Client, node: str, what: str) -> None:
-        """Answer on ``covey.<node>.<what>.>``; returns when the server knows."""
+    async def start(self, client: Client, node: str, what: str, *, vouches: bool = False) -> None:
+        """Answer on ``covey.<node>.<what>.>`` and, where it vouches for them, users on subjects of their own.
+
+        Returns when the server knows.
+        """
         config = ServiceConfig(
             name=f"covey-{what}",
             version=VERSION,
@@ -51,6 +54,9 @@ class Served:
         )
         self._service = await add_service(client, config)
         await self._service.add_endpoint(name=what, handler=self._take, subject=subjects.every(node, what))
+        if vouches:
+            said = subjects.every_of(node, "*", what)
+            await self._service.add_endpoint(name=f"{what}-as", handler=self._take, subject=said)
         await client.flush()
 
     async def stop(self) -> None:

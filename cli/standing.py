@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -14,8 +15,8 @@ import typer
 from bus.config import write_private
 from bus.keys import Key, create_seed, load
 from cli import show
-from cli.client import ENDPOINT, Client
-from cli.errors import Mistake, Refused
+from cli.client import ENDPOINT, Client, connected
+from cli.errors import Failed, Mistake, Refused
 from cli.outcomes import report
 from cli.session import Session, flag, option, verb
 from messages.subjects import is_token
@@ -24,6 +25,8 @@ from node.home import Endpoint
 USERS = "users"
 """Where the directories of users are, in the data directory."""
 SEED = "key.seed"
+LET_IN_SECONDS = 10.0
+AGAIN_SECONDS = 0.05
 
 Name = Annotated[str, typer.Argument(help="The id of the new user.", metavar="NAME")]
 Machine = Annotated[bool, flag("--machine", help="It is a program, not a person.")]
@@ -68,7 +71,7 @@ def _user(group: typer.Typer) -> None:
         async with session.node() as node:
             outcome = await node.call(("user", name, "save"), body, expect=0)
             if not public_key:
-                _settle(place, name, node.endpoint, is_known=outcome.status == "done")
+                await _settle(place, name, node.endpoint, is_known=outcome.status == "done")
         return report(session, f"user {name}", outcome)
 
     @verb(group, "key", "covey user key bob.seed")
@@ -78,7 +81,7 @@ def _user(group: typer.Typer) -> None:
         session.show({"public_key": public, "file": str(file)}, lambda: public)
 
 
-def _settle(place: Path, name: str, endpoint: Endpoint, *, is_known: bool) -> None:
+async def _settle(place: Path, name: str, endpoint: Endpoint, *, is_known: bool) -> None:
     """Leave a user what it needs to speak to the node, or nothing when the node does not know it."""
     seed = place / SEED
     if not is_known:
@@ -88,7 +91,23 @@ def _settle(place: Path, name: str, endpoint: Endpoint, *, is_known: bool) -> No
     if endpoint.vouches:
         own = msgspec.structs.replace(endpoint, user=name, nkey_seed_file=str(seed), pid=0)
         write_private(place / ENDPOINT, msgspec.json.encode(own).decode() + "\n")
+        await _until_let_in(place)
         show.say(f"{name} needs nothing but {place}: covey whoami --data {place}")
+
+
+async def _until_let_in(place: Path) -> None:
+    """Return once the server knows the new user, which takes it a moment; raises Failed."""
+    try:
+        async with asyncio.timeout(LET_IN_SECONDS):
+            while True:
+                try:
+                    async with connected(place, LET_IN_SECONDS) as node:
+                        await node.ask("node", "whoami")
+                        return
+                except (Mistake, Failed):
+                    await asyncio.sleep(AGAIN_SECONDS)
+    except TimeoutError:
+        raise Failed(f"the user is known, but the server does not let it in; try again: {place}") from None
 
 
 def _create(path: Path) -> str:

@@ -9,7 +9,7 @@
 ``covey.<node>.task.<queue>``                 work for workers
 ``covey.<node>.in.<anything>``                 a CloudEvent from outside, durable
 ``covey.<node>.out.<peer>``                   what this node says to one peer, signed
-``covey.<node>.as.<user>.<cmd, call, ask>…``  the same three, by a user whom the server vouches for
+``covey.<node>.as.<user>.<call or ask>.…``    the same two, by a user whom the server vouches for
 ``covey.<node>.meet``                         an invited node says who it is, in its own account
 ============================================  ====================================================
 """
@@ -73,6 +73,11 @@ def speaker(subject: str) -> str:
     """Return the id of the user on whose own subject something is said, or nothing."""
     found = _AS.fullmatch(subject)
     return found.group(2) if found else ""
+
+
+def every_of(node: str, user: str, what: str = "") -> str:
+    """Name all subjects of a user whom the server vouches for; ``*`` is any user, ``>`` all of all."""
+    return f"covey.{node}.as.{user}.{what}.>" if what else f"covey.{node}.as.{user}"
 
 
 def plain(subject: str) -> str:

@@ -69,11 +69,18 @@ class Home:
         """Return what opens the secrets of environments."""
         return Vault(self.path)
 
-    def announce(self, nats_url: str, operator_seed: Path | None, http_url: str = "") -> None:
+    def announce(
+        self, nats_url: str, operator_seed: Path | None, http_url: str = "", *, vouches: bool = False
+    ) -> None:
         """Tell other programs where the node is."""
         seed = str(operator_seed) if operator_seed else ""
         told = Endpoint(
-            node=self.node, nats_url=nats_url, nkey_seed_file=seed, pid=os.getpid(), http_url=http_url
+            node=self.node,
+            nats_url=nats_url,
+            nkey_seed_file=seed,
+            pid=os.getpid(),
+            http_url=http_url,
+            vouches=vouches,
         )
         write_private(self.endpoint_file, msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec.structs import replace
 
-from bus.config import Accounts, Config
+from bus.config import Accounts, Config, User
 from bus.connection import Bus, StreamState, connect
 from bus.consumer import Delivery
 from bus.keys import Key, verify
@@ -79,6 +79,8 @@ class Links:
     server: Server | None = None
     """The NATS that we manage; None: accounts are another's business."""
     accounts: Accounts | None = None
+    users: Callable[[Accounts], tuple[User, ...]] = lambda _accounts: ()
+    """Says which users may connect with keys of their own."""
     tls: ssl.SSLContext | None = None
     on_met: Callable[[str, bytes], Awaitable[bytes]] | None = None
     """Answers what an invited node says."""
@@ -121,6 +123,7 @@ class Links:
         if self.server is None or self.accounts is None:
             return
         accounts = replace(self.accounts, peers=self.contacts.described(self.clock()))
+        accounts = replace(accounts, users=self.users(accounts))
         config: Config = replace(self.server.config, accounts=accounts)
         if config != self.server.config:
             await self.server.reload(config)
@@ -130,6 +133,11 @@ class Links:
         if self.server is not None:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self._up[peer].is_open.wait()
+
+    async def tell_of_users(self) -> None:
+        """Give the managed server the users as they are now."""
+        async with self.turn:
+            await self.tell_server()
 
     def put(self, rows: Sequence[Outgoing]) -> None:
         """Publish what is for peers soon."""

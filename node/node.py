@@ -26,6 +26,7 @@ from node.chores import QUEUES, Chores
 from node.edge import Edge
 from node.engine import Engine
 from node.events import EMITTED, Events, Hear
+from node.guests import Guests
 from node.handle import ATTEMPTS, Result
 from node.handover import Handover
 from node.intake import Intake
@@ -35,7 +36,6 @@ from node.operate import Operations
 from node.proof import proven
 from node.questions import Questions
 from node.relay import Relay
-from node.standing import load
 from node.trail import CMD, EVT, TASK
 from node.workers import running
 from node.workers.desk import Desk
@@ -127,7 +127,6 @@ class Node:
             _LOG.warning("the stream setting %s", line)
         await self.heal()
         parts.engine.peers = await self._peers()
-        parts.engine.rights = await load(parts.store, parts.engine.rights)
         ringing = ring(parts.store, clock, self._ring, self._bell)
         for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
@@ -137,8 +136,13 @@ class Node:
         await self._consume(group)
         if parts.own is not None:
             await parts.own.open(partial(self._run, group))
-        await parts.bus.serve_calls(parts.name, self._call)
-        await parts.bus.serve_asks(parts.name, self._ask)
+        vouches = parts.links.server is not None
+        if vouches:
+            guests = Guests(lambda: parts.engine.rights, parts.links.tell_of_users)
+            parts.hearers.append(guests.hear)
+            self._run(group, guests.run(report))
+        await parts.bus.serve_calls(parts.name, self._call, vouches=vouches)
+        await parts.bus.serve_asks(parts.name, self._ask, vouches=vouches)
 
     async def stop(self) -> None:
         """Take nothing new, finish and publish what was taken."""

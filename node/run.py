@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from actors import ACTORS, TABLES
-from bus.config import Accounts, Config
+from actors.rights import Rights
+from bus.config import Accounts, Config, User
 from bus.connection import Bus, connect
 from bus.server import Server
 from node.answers import Answers
@@ -23,6 +23,7 @@ from node.edge import Edge
 from node.engine import Engine
 from node.events import Events
 from node.fault import planted
+from node.guests import described, keys_of, with_first
 from node.handover import Handover
 from node.home import Home, open_home
 from node.intake import Intake
@@ -40,7 +41,7 @@ from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.routes import Routes
 from node.settings import Settings
-from node.standing import FIRST, enrol
+from node.standing import FIRST, enrol, load
 from node.workers.desk import Desk
 from node.workers.own import Own
 from node.workers.pinging import server_name
@@ -63,19 +64,20 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
         reach = planted()
         store = await stack.enter_async_context(open_store(home.database, reach=reach))
         home.endpoint_file.unlink(missing_ok=True)  # not before we know that no other process has it
-        server = await _serve(stack, home, settings)
+        engine, is_new = await _know(home, settings, store)
+        server = await _serve(stack, home, settings, engine.rights)
         bus = await _join(stack, home, settings, server)
-        node, parts = _assemble(home, settings, (store, bus, server), reach)
+        node, parts = _assemble(home, settings, (engine, store, bus, server), reach)
         async with asyncio.TaskGroup() as group:
             watcher = await _watch(stack, home, server)
             await (watcher or bus).watch_unknown(home.node, [actor.kind for actor in ACTORS], node.unknown)
             bus.on_disconnect = parts.relay.hold
             bus.on_reconnect = lambda: node.reconnected(group)
             await node.start(group)
-            if not (await parts.engine.peek("user", FIRST)).version:
+            if is_new:
                 await enrol(home.node, home.key(FIRST), parts.intake.call, clock)
             listener = await _listen(home, settings, parts)
-            home.announce(parts.links.url, _operator_seed(home, settings), listener.url if listener else "")
+            _announce(home, settings, parts, listener.url if listener else "")
             try:
                 yield home
             finally:
@@ -85,11 +87,28 @@ async def running(settings: Settings) -> AsyncIterator[Home]:
                 await node.stop()
 
 
-async def _serve(stack: AsyncExitStack, home: Home, settings: Settings) -> Server | None:
+async def _know(home: Home, settings: Settings, store: Store) -> tuple[Engine, bool]:
+    """Return an engine that knows all rights, and whether the first admin is still to be made."""
+    engine = Engine(home.node, ACTORS, store)
+    engine.rights = await load(store, Rights(home.node, is_open=settings.is_open()))
+    is_new = not (await engine.peek("user", FIRST)).version
+    if is_new:
+        engine.rights = with_first(engine.rights, home.key(FIRST).public)
+    return engine, is_new
+
+
+def _announce(home: Home, settings: Settings, parts: Parts, http_url: str) -> None:
+    """Tell other programs where the node is, and whether its server knows the users."""
+    seed = _operator_seed(home, settings)
+    home.announce(parts.links.url, seed, http_url, vouches=parts.links.server is not None)
+
+
+async def _serve(stack: AsyncExitStack, home: Home, settings: Settings, rights: Rights) -> Server | None:
     if settings.nats:
         return None
     accounts = node_accounts(home)
     accounts = replace(accounts, peers=Contacts(home.path / "peers").described(clock()))
+    accounts = replace(accounts, users=described(rights, accounts.kinds, keys_of(accounts)))
 
     def config(port: int) -> Config:
         return Config(accounts=accounts, store=home.path / "nats" / "jetstream", port=port)
@@ -133,12 +152,13 @@ async def _watch(stack: AsyncExitStack, home: Home, server: Server | None) -> Bu
 
 
 def _assemble(
-    home: Home, settings: Settings, outside: tuple[Store, Bus, Server | None], reach: Callable[[str], None]
+    home: Home,
+    settings: Settings,
+    means: tuple[Engine, Store, Bus, Server | None],
+    reach: Callable[[str], None],
 ) -> tuple[Node, Parts]:
-    store, bus, server = outside
+    engine, store, bus, server = means
     url = server.url if server else settings.nats
-    engine = Engine(home.node, ACTORS, store)
-    engine.rights = dataclasses.replace(engine.rights, is_open=settings.is_open())
 
     def is_stranger(proof: str) -> bool:
         return engine.rights.is_stranger(proof)
@@ -154,6 +174,9 @@ def _assemble(
         state = live.state
         return Known(state.status, state.url, state.public_key) if live.summary is not None else None
 
+    def users(accounts: Accounts) -> tuple[User, ...]:
+        return described(engine.rights, accounts.kinds, keys_of(accounts))
+
     links = Links(
         contacts=Contacts(home.path / "peers"),
         node=home.node,
@@ -166,6 +189,7 @@ def _assemble(
         known=known,
         server=server,
         accounts=node_accounts(home) if server else None,
+        users=users,
         tls=settings.tls(),
     )
 

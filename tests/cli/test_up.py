@@ -15,7 +15,7 @@ def test_one_line_says_that_the_node_is_ready_and_a_signal_stops_it(tmp_path: Pa
     with up(tmp_path / "data", "lab") as node:
         endpoint = json.loads((node.data / "endpoint.json").read_text())
 
-        assert set(endpoint) == {"node", "nats_url", "nkey_seed_file", "pid"}
+        assert set(endpoint) == {"node", "nats_url", "nkey_seed_file", "pid", "vouches"}
         assert node.ready == (
             f"covey: node lab is ready at {endpoint['nats_url']} (data {node.data}, pid {node.process.pid})\n"
         )
