@@ -25,6 +25,8 @@ TOLERANCE = timedelta(minutes=5)
 DEPTH = "coveydepth"
 """The extension attribute of a CloudEvent that counts how many runs led to it."""
 DEPTH_MAX = 16
+ENVIRONMENT = "coveyenvironment"
+"""The extension attribute by which an event from outside is for one environment."""
 
 HEADERS = frozenset(
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from bus.streams import EVENTS, HEARD, INCOMING
 from messages import subjects
 from messages.base import Command
 from messages.envelope import Address, derive
+from messages.environment import MAIN
 from messages.run import Deliver
 from messages.task_events import Emitted
 from messages.triggers import EventTrigger, Triggers
@@ -39,10 +40,18 @@ _LOG = logging.getLogger("covey.events")
 Hear = Callable[[Delivery], Awaitable[None]]
 
 
+class _Waiting(NamedTuple):
+    """A workflow that waits for events."""
+
+    environment: str
+    triggers: tuple[EventTrigger, ...]
+
+
 class _Saved(msgspec.Struct):
     """What matters here of a workflow that is saved."""
 
     active: bool = True
+    environment: str = MAIN
     triggers: Triggers = ()
 
 
@@ -52,7 +61,7 @@ class Events:
     def __init__(self, node: str, engine: Engine, voice: Voice) -> None:
         self._engine = engine
         self._voice = voice
-        self._triggers: dict[str, tuple[EventTrigger, ...]] = {}
+        self._triggers: dict[str, _Waiting] = {}
         self._listening: dict[str, None] = {}
         self._following = (
             Following(node, "workflow", self._workflow_changed),
@@ -82,30 +91,36 @@ class Events:
         except NoEvent as no:
             _LOG.warning("what came on %s is no event: %s", delivery.subject, no)
             return
-        await self._tell(event, derive(event["source"], event["id"]))
+        named = event.get(triggers.ENVIRONMENT)
+        await self._tell(event, derive(event["source"], event["id"]), named and str(named))
 
     async def emitted(self, delivery: Delivery) -> None:
-        """Tell an event that a run has emitted."""
-        event = msgspec.json.decode(delivery.body, type=Emitted).event
-        depth = await self._depth(delivery.subject.split(".")[-2])
+        """Tell an event that a run has emitted, in its environment alone."""
+        event, run = msgspec.json.decode(delivery.body, type=Emitted).event, delivery.subject.split(".")[-2]
+        depth = await self._depth(run)
+        state: Run = (await self._engine.peek("run", run)).state
         key = delivery.headers.get(subjects.CE_ID) or derive(str(event.get("source")), str(event.get("id")))
-        await self._tell({**event, triggers.DEPTH: depth}, derive(key, EMITTED))
+        await self._tell({**event, triggers.DEPTH: depth}, derive(key, EMITTED), state.environment)
 
-    async def _tell(self, event: Mapping[str, Any], key: str) -> None:
+    async def _tell(self, event: Mapping[str, Any], key: str, environment: str | None) -> None:
+        """Tell an event to whom it concerns in an environment; None: in all of them."""
         if triggers.depth(event) > triggers.DEPTH_MAX:
             _LOG.warning("an event of type %s goes round in circles: it is told to nobody", event.get("type"))
             return
-        for workflow, found in list(self._triggers.items()):
-            for trigger in found:
+        for workflow, waiting in list(self._triggers.items()):
+            for trigger in waiting.triggers if environment in (None, waiting.environment) else ():
                 if triggers.fits(trigger, event):
                     id = derive(key, f"{workflow}/{trigger.id}")
                     launch = Launch(run=id, input=dict(event), trigger="event")
                     await self._say(Address("workflow", workflow), launch, derive(id, "launch"))
         for run in list(self._listening):
-            await self._deliver(run, event, derive(key, run))
+            await self._deliver(run, event, (derive(key, run), environment))
 
-    async def _deliver(self, run: str, event: Mapping[str, Any], message: str) -> None:
+    async def _deliver(self, run: str, event: Mapping[str, Any], how: tuple[str, str | None]) -> None:
+        message, environment = how
         state: Run = (await self._engine.peek("run", run)).state
+        if environment not in (None, state.environment):
+            return
         tasks = [state.task(frame).body for frame in state.frames.values() if frame.hears]
         if not tasks:
             self._listening.pop(run, None)
@@ -133,19 +148,20 @@ class Events:
     def _workflow_changed(self, id: str, name: str, body: bytes) -> None:
         if name == "saved" and (id in self._triggers or b'"event"' in body):
             saved = msgspec.json.decode(body, type=_Saved)
-            self._put(id, triggers.on_events(saved.triggers) if saved.active else ())
+            found = triggers.on_events(saved.triggers) if saved.active else ()
+            self._put(id, _Waiting(saved.environment, found))
         elif name == "deleted":
-            self._put(id, ())
+            self._triggers.pop(id, None)
 
     def _take_workflow(self, id: str, state: Workflow) -> None:
         definition = state.definition
         if definition is not None and definition.active:
-            self._put(id, triggers.on_events(definition.triggers))
+            self._put(id, _Waiting(definition.environment, triggers.on_events(definition.triggers)))
 
-    def _put(self, id: str, found: tuple[EventTrigger, ...]) -> None:
+    def _put(self, id: str, waiting: _Waiting) -> None:
         self._triggers.pop(id, None)
-        if found:
-            self._triggers[id] = found
+        if waiting.triggers:
+            self._triggers[id] = waiting
 
     def _run_changed(self, id: str, name: str, _body: bytes) -> None:
         if name == "listening":

@@ -14,6 +14,7 @@ from actors.flow.reacting import answer, react
 from actors.flow.ringing import alarms
 from actors.flow.state import Frame, State
 from messages import run
+from messages.environment import MAIN
 from messages.run_events import RunEvent
 from messages.task_events import TaskEvent
 
@@ -40,6 +41,8 @@ def summary(state: State) -> Summary | None:
     fields: dict[str, Any] = {"workflow_version": state.workflow_version, "trigger": state.trigger}
     if any(frame.hears for frame in state.frames.values()):
         fields["listening"] = True
+    if state.environment != MAIN:
+        fields["environment"] = state.environment
     return Summary(status=status(state), parent=state.workflow, at=state.begun_at, fields=fields)
 
 
@@ -52,6 +55,7 @@ def view(state: State) -> dict[str, Any] | None:
         "workflow_version": state.workflow_version,
         "status": status(state),
         "trigger": state.trigger,
+        "environment": state.environment,
         "input": state.input,
         "output": state.output,
         "error": None if state.problem is None else msgspec.to_builtins(state.problem),
@@ -102,7 +106,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     answer=answer,
     alarms=alarms,
     summary=summary,
-    filters=frozenset({"workflow_version", "trigger", "listening"}),
+    filters=frozenset({"workflow_version", "trigger", "listening", "environment"}),
     view=view,
     questions=QUESTIONS,
     internal=frozenset({"begin", "go"}),

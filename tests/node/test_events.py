@@ -171,3 +171,31 @@ def test_an_event_is_read_in_either_form() -> None:
 def test_what_is_no_event_is_told(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(NoEvent):
         read(headers, body)
+
+
+async def test_an_event_stays_in_the_environment_of_the_run_that_emits_it(node: Operator) -> None:
+    for name in ("dev", "prod"):
+        await node.done("environment", name, "create")
+    for name in ("main", "dev", "prod"):
+        await save(node, f"hears-{name}", ECHO, {"type": "paid"}, {"type": "order"}, environment=name)
+        await save(node, f"listens-{name}", LISTENS, environment=name)
+        await node.done("workflow", f"listens-{name}", "launch", run=f"l-{name}")
+        await node.event("run.listening", f"l-{name}")
+    await save(node, "tells", emits("paid", {"n": 1}), environment="dev")
+
+    await node.done("workflow", "tells", "launch", run="t")
+    await node.event("run.succeeded", "l-dev")
+    await publish(node, "order", "e-2", **{"ce-coveyenvironment": "prod"})
+    await node.becomes(lambda: outputs(node, "hears-prod"), lambda found: found and found[0])
+    await publish(node, "order", "e-3")
+    for name, count in (("main", 1), ("dev", 2), ("prod", 2)):
+        await node.becomes(
+            lambda name=name: outputs(node, f"hears-{name}"),
+            lambda found, count=count: len(found) == count and all(found),
+        )
+
+    assert {one["type"] for one in await outputs(node, "hears-main")} == {"order"}
+    assert [(await node.ask("run", "get", f"l-{name}"))["status"] for name in ("main", "prod")] == [
+        "waiting",
+        "waiting",
+    ]

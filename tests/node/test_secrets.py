@@ -189,3 +189,64 @@ def _parts(asked: Any) -> list[Any]:
     scheme, _, rest = asked.headers.get("Authorization", "").partition(" ")
     decoded = base64.b64decode(rest) if scheme == "Basic" else b""
     return [asked.path, asked.query, dict(asked.headers), asked.body, decoded]
+
+
+async def test_what_stands_for_a_secret_is_of_no_use_to_others(tmp_path: Path, site: Site) -> None:
+    async with one_node(tmp_path / "lab", "lab", allow_egress=("127.0.0.0/8",)) as node:
+        await prepare(node, site)
+        kept = await begin(node, "kept", {"set": {"token": TOKEN}})
+        standing = kept[1]["token"]
+        assert standing.startswith("covey-secret.token.")
+        echoes = document([{"one": http(site, "/echo", body="${ .said }")}])
+        for run, said in {
+            "other": standing,
+            "forged": f"covey-secret.token.{'0' * 32}",
+            "changed": standing.upper(),
+            "nearly": "covey-secret.token",
+        }.items():
+            await node.done("workflow", run, "save", name=run, definition=echoes, environment="dev")
+            await node.done("workflow", run, "launch", run=run, input={"said": said})
+            word, told = await end_of(node, run)
+            assert word == ("succeeded" if run == "nearly" else "failed")
+            assert run == "nearly" or "was given to another run, or was changed" in told["detail"]
+
+    assert CORE not in str([_parts(one) for one in site.asked])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("$secrets.nothing", "covey secret set nothing --environment dev"),
+        ("$secrets.declared", "no secret declared that is set"),
+        ("$vars.nothing", "covey variable set nothing --environment dev"),
+    ],
+)
+async def test_what_is_not_there_fails_the_task_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+    async with one_node(tmp_path / "lab", "lab") as node:
+        await make(node, "dev")
+        await node.done("environment", "dev", "set_secret", name="declared")
+        word, told = await begin(node, "r", {"set": {"a": f"${{ {text} }}"}})
+
+    assert (word, said in told["detail"], told["instance"]) == ("failed", True, "/do/0/r")
+
+
+async def test_a_secret_is_read_when_it_is_used(tmp_path: Path, site: Site) -> None:
+    async with one_node(tmp_path / "lab", "lab", allow_egress=("127.0.0.0/8",)) as node:
+        await prepare(node, site)
+        definition = document([{"kept": {"set": {"t": TOKEN}}}, {"hear": WAITS}, {"use": shows(site)}])
+        await node.done("workflow", "r", "save", name="r", definition=definition, environment="dev")
+        await node.done("workflow", "r", "launch", run="r")
+        await node.event("run.listening", "r")
+        await keep(node, "token", "an0ther-secret", "dev")
+        event = {"source": "/t", "type": "go", "id": "1", "specversion": "1.0"}
+        await node.done("run", "r", "deliver", event=event)
+        assert (await end_of(node, "r"))[0] == "succeeded"
+
+    assert site.asked[-1].headers["X-Key"] == "an0ther-secret"
+
+
+WAITS = {"listen": {"to": {"one": {"with": {"type": "go"}}}}, "output": {"as": "${ $input }"}}
+
+
+def shows(site: Site) -> dict[str, Any]:
+    return http(site, "/echo", headers={"X-Key": "${ .t }"})
