@@ -9,11 +9,12 @@ from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
-from actors import schedule, slots
+from actors import schedule, slots, starting
 from actors.actor import Turn
-from actors.plans import Event, Pending, Plans, Standing, evolve, ids
+from actors.plans import Event, Pending, Plans, Standing, begun, evolve, ids
 from messages.booking_answers import Confirmed, Expired, Held, HoldRefused, SlotsCancelled
 from messages.schedule import Schedule
+from messages.starting import Fired
 from messages.states import ENDED, State
 from messages.workflow import Definition, ExecutionChanged
 from messages.workflow_events import (
@@ -60,12 +61,28 @@ def extend(plans: Plans, wish: Wish, at: datetime) -> list[Event]:
     """Plan the next part of a schedule without end, along with what still stands."""
     if plans.standing is None:
         return []
-    kept = tuple(slot for slot in plans.standing.slots if slot.end > at)
+    # what has come due and books nothing is begun from the plan that is made now, with what came due after it
+    due = frozenset() if wish.demands else ids(starting.came(plans, at))
+    kept = tuple(slot for slot in plans.standing.slots if slot.end > at or slot.execution in due)
     last = max((slot.start for slot in plans.standing.slots), default=None)
     found, more_at = schedule.plan(wish.schedule, at, last)
     more = _slots(plans, wish, (*slots.missed(plans.standing, wish.schedule, at), *found))
-    asked = (kept + more)[: schedule.EXECUTIONS]
-    return _planned(plans, wish, at, Asked(asked, more_at, extends=True))
+    asked = kept + more
+    if due and len(asked) > schedule.EXECUTIONS:
+        more_at = at + timedelta(microseconds=1)  # when those that are due have been seen to there is room
+    return _planned(plans, wish, at, Asked(asked[: schedule.EXECUTIONS], more_at, extends=True))
+
+
+def come(plans: Plans, wish: Wish, at: datetime) -> list[Event | Fired]:
+    """Begin what is due, and plan more when the time for that has come, too."""
+    is_due = plans.pending is None and plans.more_at is not None and plans.more_at <= at
+    if not is_due:
+        return [*starting.fire(plans, wish.schedule, at)]
+    if wish.demands:
+        fired = starting.fire(plans, wish.schedule, at)
+        return [*fired, *extend(reduce(begun, fired, plans), wish, at)]
+    more = extend(plans, wish, at)
+    return [*more, *starting.fire(reduce(evolve, more, plans), wish.schedule, at)]
 
 
 class Asked(NamedTuple):

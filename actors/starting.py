@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import NamedTuple
 
 from actors import schedule
@@ -31,11 +32,16 @@ NOTHING = Due()
 
 def next_due(plans: Plans) -> datetime | None:
     """Return when the next execution that stands begins."""
-    return next((begins(slot) for slot in _open(plans)), None)
+    return next((begins(slot) for slot in _unseen(plans)), None)
 
 
-def _open(plans: Plans) -> Iterator[Slot]:
-    """Yield what stands and has not come due, in order."""
+def came(plans: Plans, at: datetime) -> list[Slot]:
+    """Return what has come due by an instant and has not been seen to, in order."""
+    return list(takewhile(lambda slot: begins(slot) <= at, _unseen(plans)))
+
+
+def _unseen(plans: Plans) -> Iterator[Slot]:
+    """Yield what stands and has not been seen to, in order."""
     standing, starts = plans.standing, plans.starts
     if standing is None or not standing.plan.starts_itself:
         return
@@ -53,21 +59,17 @@ def _lost(standing: Standing) -> Iterator[str]:
 
 def fire(plans: Plans, plan: Schedule, at: datetime) -> list[Fired]:
     """See to all that has come due by an instant."""
-    came = []
-    for slot in _open(plans):
-        if begins(slot) > at:
-            break
-        came.append(slot)
-    if not came:
+    found = came(plans, at)
+    if not found:
         return []
     kept, skipped = [], []
-    for number, slot in enumerate(came):
-        passed = _passed(plans, plan, slot, (came[number + 1 :], at))
+    for number, slot in enumerate(found):
+        passed = _passed(plans, plan, slot, (found[number + 1 :], at))
         if passed is None:
             kept.append(slot)
         else:
             skipped.append(passed)
-    return settle(plans, plan, Due(kept, skipped, begins(came[-1])))
+    return settle(plans, plan, Due(kept, skipped, begins(found[-1])))
 
 
 def _passed(plans: Plans, plan: Schedule, slot: Slot, now: tuple[Sequence[Slot], datetime]) -> Skipped | None:

@@ -287,12 +287,7 @@ def _alarm(state: State, command: Alarm, turn: Turn) -> Sequence[Event]:
     wish = _wish(state, turn)
     if command.name == "deadline":
         return planning.then(state.plans, planning.give_up(state.plans, turn.at), wish, turn.at)
-    if wish is None:
-        return []
-    # what is due may be over by now: it is begun before the plan that has it goes
-    fired = starting.fire(state.plans, wish.schedule, turn.at)
-    after = reduce(plans.begun, fired, state.plans)
-    return [*fired, *(planning.extend(after, wish, turn.at) if command.name == "extend" else ())]
+    return [] if wish is None else planning.come(state.plans, wish, turn.at)
 
 
 def evolve(state: State, event: Event) -> State:

@@ -166,6 +166,7 @@ def test_an_outage_that_outlasts_the_plan_is_caught_up_within_the_window_and_its
     found.until(hour(0))
 
     found.down(hour(24))  # 500 were planned, until 08:20
+    found.until(hour(24) + timedelta(seconds=1))
 
     begun = sorted(id for id, _ in found.began)
     assert len(begun) == 500 + 250 + 1
