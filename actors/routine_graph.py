@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from msgspec.structs import replace
 
@@ -94,9 +94,11 @@ def _circle(steps: Sequence[Step], places: Mapping[str, Step]) -> Iterator[Fault
 
 
 def _remedy(path: Sequence[str], places: Mapping[str, Step]) -> str:
-    by_order = [one for one in path if places[one].mode == "seq"]
-    if by_order:
-        return f"as a step of mode seq, {by_order[0]} waits for the one above it: change a need or the order"
+    """Say what to change: the place of a step that waits by its mode alone, else a need."""
+    by_mode = [one for before, one in pairwise(path) if before not in needed(places[one])]
+    if by_mode:
+        one = by_mode[0]
+        return f"{one} does so by its place and mode ({places[one].mode}): change these, or a need"
     return "take one of these needs away"
 
 

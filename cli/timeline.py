@@ -59,10 +59,9 @@ def _told(action: Action, now: datetime, is_whole: bool) -> Text:
         return text.append(_whole(action), style="not bold")
     if action.error is not None:
         return text.append(f"  {short(problem(action.error), 2 * DATA_CHARACTERS)}", style="not bold red")
-    if action.input is None and action.output is None:
-        return text
-    told = f"  {short(_json(action.input))} → {short(_json(action.output))}"
-    return text.append(told if action.ended_at else f"  {short(_json(action.input))}", style="not bold dim")
+    told = f"  {short(_json(action.input))}" if action.input is not None else " "
+    told += f" → {short(_json(action.output))}" if action.output is not None else ""
+    return text.append(told.rstrip(), style="not bold dim")
 
 
 def _whole(action: Action) -> str:

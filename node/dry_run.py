@@ -13,7 +13,7 @@ from actors.actor import Order, Task, Turn
 from actors.flow.actor import ACTOR
 from actors.flow.rewind import rewound
 from actors.flow.state import State
-from messages import job, run
+from messages import job, routine, run
 from messages.base import Alarm
 from messages.envelope import ACTOR as SENDER
 from messages.envelope import Address, derive
@@ -86,12 +86,12 @@ class DryRun:
                 self.work.append(effect.body)
             elif isinstance(effect, Order) and isinstance(effect.command, Launch):
                 self.work.append(_child(effect.to.id, effect.command))
-            elif isinstance(effect, Order) and isinstance(effect.command, job.Run):
-                self.work.append(_job(self._pointer(effect.command), effect.to.id, effect.command))
+            elif isinstance(effect, Order) and isinstance(effect.command, job.Run | routine.Run):
+                self.work.append(_program(self._pointer(effect.command), effect.to.id, effect.command))
             elif isinstance(effect, Order) and effect.to == Address("run", ID):
                 self.work.append(effect.command)
 
-    def _pointer(self, order: job.Run) -> str:
+    def _pointer(self, order: job.Run | routine.Run) -> str:
         frame = self.state.frames.get(int(order.reply_mark.partition(".")[0]))
         return "" if frame is None else frame.pointer
 
@@ -134,16 +134,17 @@ def _child(workflow: str, launch: Launch) -> run.Call:
     )
 
 
-def _job(pointer: str, id: str, order: job.Run) -> run.Call:
-    """Have a job answered by who answers calls: it is not run."""
+def _program(pointer: str, id: str, order: job.Run | routine.Run) -> run.Call:
+    """Have a job or a routine answered by who answers calls: it is not run."""
+    kind, on = ("job", order.on) if isinstance(order, job.Run) else ("routine", "")
     frame, _, call = order.reply_mark.partition(".")
     return run.Call(
         run=ID,
         frame=int(frame),
         call=int(call),
         pointer=pointer,
-        kind="job",
-        arguments={"job": id, "on": order.on} if order.on else {"job": id},
+        kind=kind,
+        arguments={kind: id, "on": on} if on else {kind: id},
         attempt=1,
         key=order.run,
     )

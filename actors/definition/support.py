@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-CALLS: Final = ("http", "openapi", "log", "database", "email", "slack", "job")
+CALLS: Final = ("http", "openapi", "log", "database", "email", "slack", "job", "routine")
 """What ``call`` knows, beside the functions of the definition."""
-JOB_ARGUMENTS: Final = ("job", "on", "mayRepeat")
-"""What a call of a job is given: its id, a compute that is booked, whether it may be started again."""
+PROGRAM_ARGUMENTS: Final = {"job": ("job", "on", "mayRepeat"), "routine": ("routine",)}
+"""What a call is given: the id; for a job, a compute that is booked, whether it may be started again."""
 RUNS: Final = ("workflow", "shell")
 AUTHENTICATIONS: Final = ("basic", "bearer")
 

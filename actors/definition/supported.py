@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from actors.definition.names import policies
-from actors.definition.support import AUTHENTICATIONS, CALLS, JOB_ARGUMENTS, RUNS, UNSUPPORTED
+from actors.definition.support import AUTHENTICATIONS, CALLS, PROGRAM_ARGUMENTS, RUNS, UNSUPPORTED
 from actors.definition.wrong import Wrong
 from actors.flow.duration import after
 from actors.flow.fast import below
@@ -58,8 +58,8 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
     if what in CALLS or below("/use/functions", what) in program.tasks:
         for at, policy in policies(task.body.get("with", {})) if what in ("http", "openapi") else ():
             yield from _policy(f"{task.pointer}/with{at}", {} if "use" in policy else policy)
-        if what == "job":
-            yield from _job(task)
+        if what in PROGRAM_ARGUMENTS:
+            yield from _program(what, task)
         if what == "database" and "${" in str(task.body.get("with", {}).get("query", "")):
             yield Wrong(f"{task.pointer}/with/query", "a query is written out; what varies is for parameters")
     elif "@" in what or "://" in what:
@@ -71,12 +71,12 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
         yield Wrong(f"{task.pointer}/call", f"there is no function {what}; there are {', '.join(known)}")
 
 
-def _job(task: Task) -> Iterator[Wrong]:
-    given, at = task.body.get("with", {}), f"{task.pointer}/with"
-    if unknown := [name for name in given if name not in JOB_ARGUMENTS]:
-        yield Wrong(f"{at}/{unknown[0]}", f"a call of a job has {', '.join(JOB_ARGUMENTS)}")
-    if "job" not in given:
-        yield Wrong(at, "it does not say which job: job is missing")
+def _program(what: str, task: Task) -> Iterator[Wrong]:
+    given, at, names = task.body.get("with", {}), f"{task.pointer}/with", PROGRAM_ARGUMENTS[what]
+    if unknown := [name for name in given if name not in names]:
+        yield Wrong(f"{at}/{unknown[0]}", f"a call of a {what} has {', '.join(names)}")
+    if what not in given:
+        yield Wrong(at, f"it does not say which {what}: {what} is missing")
 
 
 def _policy(at: str, policy: Mapping[str, Any]) -> Iterator[Wrong]:

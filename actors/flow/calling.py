@@ -11,13 +11,13 @@ from urllib.parse import quote
 from actors.flow.errors import fault
 from actors.flow.fast import below, expression
 from actors.flow.moment import Moment
+from actors.flow.programs import PROGRAMS
 from messages.subjects import is_token
 from messages.task_events import Called, Entered, Logged, TaskEvent
 
 ANSWER_WITHIN = timedelta(hours=1)
-"""How long a worker may take, unless the metadata say ``answerWithin``."""
-WORKFLOW, JOB = "workflow", "job"
-"""What is not done by a worker of calls, but by another entity, which may take for ever."""
+"""How long a worker may take, unless the metadata say ``answerWithin``; other entities may take for ever."""
+WORKFLOW = "workflow"
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -32,15 +32,15 @@ def call(now: Moment) -> TaskEvent:
         entered: Entered = now.enter(function, given)
         return entered
     given = _given(now)
-    if what == JOB:
-        _check_job(now, given)
+    if what in PROGRAMS:
+        _check_program(now, what, given)
     return _called(now, what, given)
 
 
-def _check_job(now: Moment, given: Mapping[str, Any]) -> None:
-    job, on, repeats = given.get("job"), given.get("on", ""), given.get("mayRepeat", False)
-    if not isinstance(job, str) or not is_token(job):
-        raise fault("configuration", now.frame.pointer, "job is the id of a job of this node")
+def _check_program(now: Moment, what: str, given: Mapping[str, Any]) -> None:
+    id, on, repeats = given.get(what), given.get("on", ""), given.get("mayRepeat", False)
+    if not isinstance(id, str) or not is_token(id):
+        raise fault("configuration", now.frame.pointer, f"{what} is the id of a {what} of this node")
     if not isinstance(on, str) or (on and not all(map(is_token, on.split("/", 1)))):
         raise fault("configuration", now.frame.pointer, "on is the id of a compute, or <node>/<id>")
     if not isinstance(repeats, bool):
@@ -73,7 +73,7 @@ def _called(now: Moment, kind: str, arguments: dict[str, Any], *, is_awaited: bo
         kind=kind,
         attempt=frame.calls + 1,
         arguments=arguments,
-        until=None if kind in (WORKFLOW, JOB) and within is None else until,
+        until=None if kind in (WORKFLOW, *PROGRAMS) and within is None else until,
         is_awaited=is_awaited,
     )
 

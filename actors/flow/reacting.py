@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from actors.actor import Effect, Order, Rejected, Task, Turn
-from actors.flow.calling import JOB, is_once
+from actors.flow import programs
+from actors.flow.calling import is_once
 from actors.flow.errors import standard
+from actors.flow.programs import PROGRAMS
 from actors.flow.state import Frame, State
 from actors.flow.step import expressions
-from messages import execution, job, run, workflow
-from messages import job_run as job_runs
+from messages import execution, run, workflow
 from messages.envelope import Address, derive
 from messages.run_events import Cancelled, Cancelling, Event, Failed, Paced, Rewinding, Succeeded
 from messages.task_events import Asked, Called, TaskCancelled, TaskFailed
@@ -64,8 +65,8 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
         return []  # it was given up with the same message
     if event.kind == "workflow":
         return [_launch(state, event, turn)]
-    if event.kind == JOB:
-        return [_run_job(state, event, turn)]
+    if event.kind in PROGRAMS:
+        return [programs.begin(state, event, turn)]
     work = run.Call(
         run=turn.me.id,
         frame=event.frame,
@@ -95,25 +96,6 @@ def _launch(state: State, event: Called, turn: Turn) -> Order:
     return Order(Address("workflow", str(event.arguments["name"])), launch)
 
 
-def _run_job(state: State, event: Called, turn: Turn) -> Order:
-    """Have a job run, in the booking of the execution when it is on a compute, and be told its end."""
-    on = str(event.arguments.get("on", ""))
-    order = job.Run(
-        run=job_run(state, turn.me.id, event.frame),
-        on=on,
-        execution=state.execution if on else "",
-        may_repeat=event.arguments.get("mayRepeat", False),
-        reply_to=turn.me,
-        reply_mark=f"{event.frame}.{event.attempt}",
-    )
-    return Order(Address(JOB, str(event.arguments["job"])), order)
-
-
-def job_run(state: State, me: str, frame: int) -> str:
-    """Return the id of the run of a job that a task waits for; a run that begins again has others."""
-    return derive(me, f"job/{frame}/{state.restarts}")
-
-
 def child(me: str, frame: int) -> str:
     """Return the id of the run that a task of a run waits for."""
     return derive(me, f"child/{frame}")
@@ -131,8 +113,8 @@ def _deadline(state: State, frame: Frame | None, until: datetime | None) -> date
 def _give_up(state: State, event: TaskCancelled | TaskFailed, turn: Turn) -> list[Effect]:
     """Cancel the run that a task has waited for; other calls are stopped by their workers."""
     body = state.program[event.pointer].body
-    if body.get("call") == JOB:
-        return [_cancel_job(state, event.frame, turn)]
+    if body.get("call") in PROGRAMS:
+        return [programs.cancel(state, body["call"], event.frame, turn)]
     said = body.get("run", {})
     if "workflow" not in said or said.get("await") is False:
         return []
@@ -145,18 +127,12 @@ def _cancel_children(state: State, turn: Turn) -> list[Effect]:
     """Cancel the runs that tasks wait for: the run itself is over when they are."""
     waiting = [frame for frame in state.frames.values() if frame.is_calling]
     runs = [_cancel(one.id, turn) for one in waiting if "workflow" in state.task(one).body.get("run", {})]
-    jobs = [_cancel_job(state, one.id, turn) for one in waiting if state.task(one).body.get("call") == JOB]
-    return [*runs, *jobs]
+    called = [(one.id, state.task(one).body.get("call")) for one in waiting]
+    return [*runs, *(programs.cancel(state, what, id, turn) for id, what in called if what in PROGRAMS)]
 
 
 def _cancel(frame: int, turn: Turn) -> Order:
     return Order(Address("run", child(turn.me.id, frame)), run.Cancel(reason="given up above"))
-
-
-def _cancel_job(state: State, frame: int, turn: Turn) -> Order:
-    return Order(
-        Address("job_run", job_run(state, turn.me.id, frame)), job_runs.Cancel(reason="given up above")
-    )
 
 
 def _is_late(event: TaskFailed) -> bool:

@@ -104,6 +104,6 @@ def test_what_cannot_be_is_refused_with_what_to_do(node: Node, tmp_path: Path) -
     none = node.run("routine", "run", "none")
 
     assert (circle.returncode, "routine_cycle" in circle.stderr) == (1, True)
-    assert "mode seq" in circle.stderr
+    assert "read does so by its place and mode (seq)" in circle.stderr
     assert (used.returncode, "in_use" in used.stderr) == (1, True)
     assert (none.returncode, "there is no routine none" in none.stderr) == (1, True)

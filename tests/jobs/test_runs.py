@@ -86,7 +86,7 @@ async def test_it_is_ended_at_its_timeout(lab: Operator, python: str) -> None:
     assert (result["state"], result["reason"], result["code"]) == ("timeout", "timeout", None)
 
 
-async def test_what_was_heardis_run_whatever_is_saved_after(lab: Operator, python: str) -> None:
+async def test_what_was_begun_is_run_whatever_is_saved_after(lab: Operator, python: str) -> None:
     id = await job(lab, python, "print('first')")
     run = await begun(lab, id, run=fresh("run"))
     await lab.done("job", id, "save", command=id, values={"-c": "print('second')"})
@@ -198,7 +198,7 @@ async def test_where_jobs_are_to_be_apart_and_cannot_be_they_are_refused(
         ("not_granted", {"reply_to": {"kind": "run", "id": "x"}}),
     ],
 )
-async def test_what_cannot_be_heardis_refused_at_once(
+async def test_what_cannot_be_begun_is_refused_at_once(
     lab: Operator, python: str, code: str, more: dict[str, object]
 ) -> None:
     id = await job(lab, python, "print(1)") if more else fresh("job")

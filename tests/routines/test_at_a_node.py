@@ -160,3 +160,68 @@ async def test_a_node_that_was_gone_goes_on_and_runs_no_finished_step_again(tmp_
     assert steps_of(before)["first"] == "success"
     assert told["status"] == "success"
     assert told["steps"][0] == before["steps"][0]
+
+
+def calling(routine: str, **more: str) -> dict[str, Any]:
+    """Return the definition of a workflow that runs a routine."""
+    stands = {"dsl": "1.0.3", "namespace": "tests", "name": "routines", "version": "0.1.0"}
+    return {"document": stands, "do": [{"go": {"call": "routine", "with": {"routine": routine, **more}}}]}
+
+
+async def launched(node: Operator, routine: str) -> str:
+    name = fresh("wf")
+    await node.done("workflow", name, "save", name=name, definition=calling(routine))
+    run: str = (await node.done("workflow", name, "launch"))["extra"]["run"]
+    return run
+
+
+async def ended(node: Operator, run: str) -> Any:
+    await node.until(
+        lambda one: one.subject.split(".")[-2:] in [[run, end] for end in ("succeeded", "failed")]
+    )
+    return await node.ask("run", "get", run)
+
+
+async def test_a_workflow_runs_a_routine_and_goes_on_with_how_its_steps_ended(
+    lab: Operator, python: str
+) -> None:
+    make, id = await job(lab, python, "open('f', 'w').write('x')"), fresh("routine")
+    await lab.done("routine", id, "save", steps=[{"id": "make", "job": make}])
+
+    told = await ended(lab, await launched(lab, id))
+
+    assert told["status"] == "success"
+    assert [one["name"] for one in told["output"]["steps"]["make"]["files"]] == ["f"]
+    assert (await lab.ask("routine_run", "get", told["output"]["run"]))["status"] == "success"
+
+
+async def test_a_workflow_is_told_why_a_routine_has_failed_or_that_there_is_none(
+    lab: Operator, python: str
+) -> None:
+    bad, id = await job(lab, python, "import sys; sys.exit('no disk')"), fresh("routine")
+    await lab.done("routine", id, "save", steps=[{"id": "look", "job": bad}])
+
+    failed = await ended(lab, await launched(lab, id))
+    none = await ended(lab, await launched(lab, "nothing"))
+
+    assert failed["error"]["detail"] == "look: the program ended with code 1: no disk"
+    assert failed["error"]["instance"] == "/do/0/go"
+    assert "there is no routine nothing" in none["error"]["detail"]
+
+
+async def test_a_workflow_that_is_given_up_cancels_its_routine(lab: Operator, python: str) -> None:
+    wait, id = await job(lab, python, f"print('on', flush=True); {SLEEP}"), fresh("routine")
+    await lab.done("routine", id, "save", steps=[{"job": wait}])
+    run = await launched(lab, id)
+    (found,) = (await lab.ask("routine_run", "list", routine=id))["items"]
+    await lab.event("job_run.wrote", found["steps"][0]["run"])
+
+    await lab.done("run", run, "cancel")
+
+    assert (await over(lab, found["id"]))["status"] == "cancelled"
+
+
+async def test_a_definition_that_calls_a_routine_otherwise_is_refused(lab: Operator) -> None:
+    refused = await lab.call("workflow", fresh("wf"), "save", name="W", definition=calling("r", on="hpc"))
+
+    assert "a call of a routine has routine" in str(refused)

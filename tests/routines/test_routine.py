@@ -106,7 +106,7 @@ def test_the_refusal_of_a_circle_shows_it_and_says_what_to_change() -> None:
     no = refusal(save({"job": "make", "needs": ["sign"]}, {"job": "sign"}))
 
     assert list(no.extra["flags"]) in (["make", "sign", "make"], ["sign", "make", "sign"])
-    assert "as a step of mode seq" in no.detail
+    assert "sign does so by its place and mode (seq)" in no.detail
 
 
 def test_files_of_a_step_at_an_own_compute_are_carried() -> None:
