@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,6 @@ from actors.fault import Fault
 from cli import documents, places, show
 from cli.errors import FAILED, reason
 from cli.interchange import carrying, judging, reading, upstream
-from cli.interchange.reading import Item
 from cli.outcomes import line
 from cli.session import Session, flag, verb
 
@@ -31,18 +31,18 @@ def add(app: typer.Typer) -> None:
         value = documents.value(text, file)
         async with session.node() as node:
             have = await carrying.found(node)
-            items, faults = judged(value, have, node.node)
-            if faults:
-                return _refuse(session, faults, text)
-            saved, undone = ([], []) if check else await carrying.save(node, items, have)
+            plan = judged(value, have, node.node)
+            if plan.faults:
+                return _refuse(session, plan.faults, text)
+            saved, undone = ([], []) if check else await carrying.save(node, plan, have)
         if check:
-            told = {"items": [{"kind": item.kind, "id": item.id} for item in items], "faults": []}
-            session.show(told, lambda: f"{len(items)} can be saved: nothing is wrong with them")
+            told = {"items": [{"kind": one.kind, "id": one.id} for one in plan.items], "faults": []}
+            session.show(told, lambda: f"{len(plan.items)} can be saved: nothing is wrong with them")
             return None
         return _report(session, saved, undone)
 
 
-def judged(value: Any, have: dict[judging.Key, judging.Found], node: str) -> tuple[list[Item], list[Fault]]:
+def judged(value: Any, have: Mapping[judging.Key, judging.Found], node: str) -> judging.Plan:
     """Return what a document would save, and every fault that it has, by the place in it."""
     places: dict[str, str] = {}
     faults: list[Fault] = []
@@ -51,16 +51,17 @@ def judged(value: Any, have: dict[judging.Key, judging.Found], node: str) -> tup
         known = {fields["tag"]: judging.shaped("executable", fields) for fields in shapes}
         value, faults, places = upstream.to_document(value, known)
     items, wrong = reading.read(value)
-    wrong += judging.judge(items, have, node)
+    plan = judging.judge(items, have, node)
+    wrong += plan.faults
     faults += [upstream.replaced(fault, places) if places else fault for fault in wrong]
-    return items, sorted(dict.fromkeys(faults), key=lambda fault: _place(fault.at))
+    return plan._replace(faults=sorted(dict.fromkeys(faults), key=lambda fault: _place(fault.at)))
 
 
 def _place(at: str) -> list[tuple[int, str]]:
     return [(int(step) if step.isdecimal() else -1, step) for step in at.split("/")]
 
 
-def _refuse(session: Session, faults: list[Fault], text: str) -> int:
+def _refuse(session: Session, faults: Sequence[Fault], text: str) -> int:
     told = [fault._asdict() for fault in faults]
     if session.is_json:
         show.put_json({"items": [], "faults": told})

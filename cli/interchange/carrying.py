@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from cli.apply import SAVES
 from cli.client import Client
-from cli.interchange.judging import Found, Key
+from cli.interchange.judging import Found, Key, Plan
 from cli.interchange.reading import FORMAT, LISTS, Item
 from cli.kinds import SAVE
 from cli.listing import PAGE_MAX, PAGES_MAX, pages
@@ -71,24 +71,46 @@ def fields_of(save: Any) -> dict[str, Any]:
     return {name: told[name] for name in save.__struct_encode_fields__}
 
 
-async def save(node: Client, items: Sequence[Item], have: Mapping[Key, Found]) -> tuple[Outcomes, Outcomes]:
-    """Save the items in their order, each on the version that was judged.
+class _Done(NamedTuple):
+    """One command that was said."""
 
-    When the node refuses one, those before are undone, the last first. Returns what became of the saves,
-    and of what was undone.
+    item: Item
+    outcome: Outcome
+    before: Found | None
+    """What there was."""
+
+
+async def save(node: Client, plan: Plan, have: Mapping[Key, Found]) -> tuple[Outcomes, Outcomes]:
+    """Delete what is in the way, then save the items in their order, each on the version that was judged.
+
+    When the node refuses one, what was done before is undone, the last first. Returns what became of the
+    saves, and of what was undone.
     """
+    there, versions = dict(have), {key: one.version for key, one in have.items()}
+    done: list[_Done] = []
     saved: Outcomes = []
-    for item in items:
-        before = have.get((item.kind, item.id))
-        expect = None if before is None else before.version
-        saved.append((item, await node.call((item.kind, item.id, SAVE), item.fields, expect=expect)))
-        if saved[-1][1].status != "done":
-            return saved, [await _undo(node, one, have) for one in reversed(saved[:-1]) if one[1].events]
+    for item, is_saved in plan.steps():
+        key = (item.kind, item.id)
+        outcome = await _say(node, key, item.fields if is_saved else None, versions)
+        if is_saved or outcome.status != "done":
+            saved.append((item, outcome))
+        if outcome.status != "done":
+            return saved, [await _undo(node, one, versions) for one in reversed(done) if one.outcome.events]
+        done.append(_Done(item, outcome, there.pop(key, None)))
+        if is_saved:
+            there[key] = Found(outcome.version, item.fields)
     return saved, []
 
 
-async def _undo(node: Client, done: tuple[Item, Outcome], have: Mapping[Key, Found]) -> tuple[Item, Outcome]:
-    item, outcome = done
-    before = have.get((item.kind, item.id))
-    verb, body = ("delete", {}) if before is None else (SAVE, before.fields)
-    return item, await node.call((item.kind, item.id, verb), body, expect=outcome.version)
+async def _say(node: Client, key: Key, fields: Mapping[str, Any] | None, versions: dict[Key, int]) -> Outcome:
+    """Have an entity be this, or deleted, if it is as it was seen last."""
+    verb = "delete" if fields is None else SAVE
+    outcome = await node.call((*key, verb), fields or {}, expect=versions.get(key))
+    if outcome.status == "done":
+        versions[key] = outcome.version
+    return outcome
+
+
+async def _undo(node: Client, done: _Done, versions: dict[Key, int]) -> tuple[Item, Outcome]:
+    key = (done.item.kind, done.item.id)
+    return done.item, await _say(node, key, done.before.fields if done.before else None, versions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,11 +14,13 @@ from cli.interchange.reading import Item
 from messages import command as commands
 from messages import executable as executables
 from messages import job as jobs
+from messages import routine as routines
 
 SHAPES: Mapping[str, type[Any]] = {
     "executable": executables.Description,
     "command": commands.Content,
     "job": jobs.Content,
+    "routine": routines.Content,
 }
 Key = tuple[str, str]
 
@@ -42,6 +44,8 @@ class Picture:
         for key, item in self.items.items():
             if item.kind in SHAPES:
                 self.after[key] = None if item.save is None else take(SHAPES[item.kind], item.save)
+        self.in_the_way: set[Key] = set()
+        """What the document saves anew and would be spoilt in between: it is deleted first."""
         self._rules: dict[str, flags.Schema] = {}
 
     def has(self, kind: str, id: str) -> bool:
@@ -51,6 +55,17 @@ class Picture:
     def get(self, kind: str, id: str) -> Any:
         """Return what will be saved of it, None when it is not there or not understood."""
         return self.after.get((kind, id))
+
+    def users(self, key: Key) -> Iterator[Key]:
+        """Yield what the node has that is made of one of its commands or jobs."""
+        for other, one in self.before.items():
+            if key[0] == "command" and other[0] == "job":
+                is_made_of_it = one.command == key[1]
+            else:
+                steps = one.steps if key[0] == "job" and other[0] == "routine" else ()
+                is_made_of_it = any(step.job == key[1] for step in steps)
+            if is_made_of_it:
+                yield other
 
     def rules(self, executable: str) -> flags.Schema:
         """Return the schema of an executable, made once."""
@@ -64,14 +79,45 @@ def shaped(kind: str, fields: dict[str, Any]) -> Any:
     return msgspec.convert(fields, SHAPES[kind])
 
 
-def judge(items: Sequence[Item], found: Mapping[Key, Found], node: str) -> list[Fault]:
-    """Return every fault of a document for a node that has this."""
+class Plan(NamedTuple):
+    """What a document would save, and what is wrong with it."""
+
+    items: Sequence[Item]
+    faults: Sequence[Fault]
+    in_the_way: Set[Key] = frozenset()
+    """What is deleted first, to be saved anew: as it is, it would be spoilt in between."""
+
+    def steps(self) -> Iterator[tuple[Item, bool]]:
+        """Yield what is deleted, who uses it first, and then what is saved, who uses it last."""
+        yield from ((one, False) for one in reversed(self.items) if (one.kind, one.id) in self.in_the_way)
+        yield from ((one, True) for one in self.items)
+
+
+def judge(items: Sequence[Item], found: Mapping[Key, Found], node: str) -> Plan:
+    """Judge the items of a document for a node that has this."""
     picture = Picture(found, items, node)
-    faults = [*_repeated(items), *_named_twice(items, found)]
+    faults = [*_repeated(items), *_named_twice(items, found, picture)]
     for item in items:
         if item.save is not None:
             faults += [fault._replace(at=item.at + fault.at) for fault in _of(item, picture)]
-    return faults
+    faults += _used_in_the_way(picture)
+    return Plan(items, faults, picture.in_the_way)
+
+
+def _used_in_the_way(picture: Picture) -> Iterator[Fault]:
+    """Have who uses what is in the way be there too, and yield where the document does not save it anew."""
+    left = sorted(picture.in_the_way)
+    while left:
+        key = left.pop()
+        for user in picture.users(key):
+            if user not in picture.items:
+                detail = (
+                    f"the {user[0]} {user[1]} of the node uses it, so it cannot be deleted to be saved anew"
+                )
+                yield Fault("in_use", picture.items[key].at, f"{detail}; have that in the document, too")
+            elif user not in picture.in_the_way:
+                picture.in_the_way.add(user)
+                left.append(user)
 
 
 def _repeated(items: Sequence[Item]) -> Iterator[Fault]:
@@ -82,18 +128,20 @@ def _repeated(items: Sequence[Item]) -> Iterator[Fault]:
         seen.add((item.kind, item.id))
 
 
-def _named_twice(items: Sequence[Item], found: Mapping[Key, Found]) -> Iterator[Fault]:
-    """Yield the names that two of a kind would have; executables have their tags as ids."""
-    new = {(item.kind, item.id) for item in items}
-    names = {
-        (key[0], one.fields.get("name") or key[1]): key[1] for key, one in found.items() if key not in new
-    }
+def _named_twice(items: Sequence[Item], found: Mapping[Key, Found], picture: Picture) -> Iterator[Fault]:
+    """Yield the names that two of a kind would have; who gives up its name for another one is in the way."""
+    had = {(key[0], one.fields.get("name") or key[1]): key[1] for key, one in found.items()}
+    names = {name: id for name, id in had.items() if (name[0], id) not in picture.items}
     for item in items:
         if item.kind == "executable":
-            continue
-        key = (item.kind, str(item.fields.get("name") or item.id))
-        if names.setdefault(key, item.id) != item.id:
-            yield Fault("already_exists", f"{item.at}/name", f"{names[key]} has the name {key[1]!r} already")
+            continue  # it is its tag that is unique, and its id
+        name = (item.kind, str(item.fields.get("name") or item.id))
+        if names.setdefault(name, item.id) != item.id:
+            yield Fault(
+                "already_exists", f"{item.at}/name", f"{names[name]} has the name {name[1]!r} already"
+            )
+        elif had.get(name, item.id) != item.id:
+            picture.in_the_way.add((item.kind, had[name]))
 
 
 def _of(item: Item, picture: Picture) -> Iterator[Fault]:
@@ -117,17 +165,20 @@ def _of_executable(item: Item, picture: Picture) -> Iterator[Fault]:
     rules = picture.rules(item.id)
     for (kind, id), user in picture.before.items():
         if kind == "command" and user.executable == item.id:
-            yield from _spoilt(kind, id, valid.of_command(user, rules))
+            yield from _spoilt(picture, (kind, id), valid.of_command(user, rules))
         if kind == "job" and (used := picture.before.get(("command", user.command))) is not None:
             faults = valid.of_job(user, used, described) if used.executable == item.id else ()
-            yield from _spoilt(kind, id, faults)
+            yield from _spoilt(picture, (kind, id), faults)
 
 
-def _spoilt(kind: str, id: str, faults: Sequence[Fault]) -> Iterator[Fault]:
-    """Yield why the node would refuse: executables are saved before commands, and commands before jobs."""
+def _spoilt(picture: Picture, user: Key, faults: Sequence[Fault]) -> Iterator[Fault]:
+    """Yield why the node would refuse, unless the document saves the user anew: it is deleted first then."""
+    if faults and user in picture.items:
+        picture.in_the_way.add(user)
+        return
     for fault in faults:
-        detail = f"the {kind} {id} of the node would not be valid: {fault.detail}; delete that first"
-        yield Fault("in_use", "", detail, fault.flags)
+        detail = f"the {user[0]} {user[1]} of the node would not be valid: {fault.detail}"
+        yield Fault("in_use", "", f"{detail}; delete that first, or have it in the document", fault.flags)
 
 
 def _of_command(item: Item, picture: Picture) -> Iterator[Fault]:
@@ -144,7 +195,7 @@ def _of_command(item: Item, picture: Picture) -> Iterator[Fault]:
             faults = valid.of_job(user, content, executable)
             if before is not None and before.executable != content.executable:
                 faults.append(Fault("executable_changed", "", "it is made for the other executable"))
-            yield from _spoilt(kind, id, faults)
+            yield from _spoilt(picture, (kind, id), faults)
 
 
 def _of_job(item: Item, picture: Picture) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -10,7 +11,6 @@ import msgspec
 from actors.executable import slug
 from actors.fault import Fault, pointer
 from cli.apply import SAVES
-from messages.base import Message
 from messages.executable import Tag
 from messages.subjects import is_token
 
@@ -81,12 +81,12 @@ def _made(kind: str, fields: Mapping[str, Any]) -> str:
     return slug(tag) if kind == "executable" and isinstance(tag, str) and not _wrong(Tag, tag, "") else ""
 
 
-def converted(struct: type[Any], value: Any, at: str) -> tuple[Any, list[Fault]]:
+def converted(struct: type[msgspec.Struct], value: Any, at: str) -> tuple[Any, list[Fault]]:
     """Return a value as a struct of the wire, or every field that keeps it from being one."""
     if not isinstance(value, dict):
         return None, [Fault(UNDERSTOOD, at, "it is no mapping of fields")]
     names = dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
-    hints = get_type_hints(struct, include_extras=True)
+    hints = _hints(struct)
     faults = [
         Fault(UNDERSTOOD, at + pointer(one), "there is no such field") for one in value if one not in names
     ]
@@ -98,7 +98,12 @@ def converted(struct: type[Any], value: Any, at: str) -> tuple[Any, list[Fault]]
     return (None, faults) if faults else (msgspec.convert(value, struct), [])
 
 
-def _missing(struct: type[Message]) -> list[str]:
+@cache
+def _hints(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return get_type_hints(struct, include_extras=True)
+
+
+def _missing(struct: type[msgspec.Struct]) -> list[str]:
     return [one.encode_name for one in msgspec.structs.fields(struct) if one.required]
 
 

@@ -112,12 +112,25 @@ async def overtaken(data: Path, document: Any) -> tuple[list[Any], list[Any]]:
     """Import a document one job of which somebody else saves after it was judged."""
     async with connected(data, SECONDS) as node:
         have = await carrying.found(node)
-        items, faults = judged(document, have, node.node)
-        assert not faults
+        plan = judged(document, have, node.node)
+        assert not plan.faults
         fields = have["job", "MakeRSA-2048"].fields | {"description": "quicker"}
         faster: Outcome = await node.call(("job", "MakeRSA-2048", "save"), fields)
         assert faster.status == "done"
-        return await carrying.save(node, items, have)
+        return await carrying.save(node, plan, have)
+
+
+def test_all_move_to_a_new_version_of_a_program_at_once(one: Node) -> None:
+    exported = one.done("export")
+
+    newer = exported.replace("openssl - 3", "openssl - 3.1").replace('"openssl-3"', '"openssl-3-1"')
+    one.done("import", "-", given=newer)
+
+    assert one.json("job", "get", "GenRSA-2048")["executable"] == "openssl-3-1"
+    assert one.done("executable", "delete", "openssl-3")
+    one.done("import", "-", given=exported)
+    assert one.done("executable", "delete", "openssl-3-1")
+    assert one.done("export") == exported
 
 
 def test_an_array_of_oto_is_taken_and_written(two: Node) -> None:

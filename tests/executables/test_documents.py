@@ -20,14 +20,14 @@ from tests.executables.world import changed as with_parameter
 
 
 def faults_of(document: Any, have: dict[Key, Found] | None = None) -> list[tuple[str, str]]:
-    return [(fault.code, fault.at) for fault in judged(document, have or {}, "here")[1]]
+    return [(fault.code, fault.at) for fault in judged(document, have or {}, "here").faults]
 
 
 def had(document: dict[str, Any]) -> dict[Key, Found]:
     """Return what a node has that a document was imported into."""
-    items, faults = judged(document, {}, "here")
-    assert not faults, faults
-    return {(item.kind, item.id): Found(1, carrying.fields_of(item.save)) for item in items}
+    plan = judged(document, {}, "here")
+    assert not plan.faults, plan.faults
+    return {(item.kind, item.id): Found(1, carrying.fields_of(item.save)) for item in plan.items}
 
 
 def test_the_document_that_is_broken_below_has_no_fault() -> None:
@@ -49,7 +49,7 @@ def test_what_is_no_document_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("document", [{}, {"executables": []}, []])
 def test_an_empty_document_saves_nothing(document: Any) -> None:
-    assert judged(document, {}, "here") == ([], [])
+    assert judged(document, {}, "here") == ([], [], set())
 
 
 def test_what_is_used_may_stand_behind_who_uses_it() -> None:
@@ -227,7 +227,7 @@ ARRAY: list[dict[str, Any]] = [
 def test_an_array_of_oto_becomes_the_parameters_of_its_executable_with_forward_references() -> None:
     have = had({"executables": [OPENSSL]})
 
-    ((item,), faults) = judged(ARRAY, have, "here")
+    (item,), faults, _ = judged(ARRAY, have, "here")
 
     assert not faults
     assert item.id == ID
