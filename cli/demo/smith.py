@@ -48,10 +48,10 @@ class Smith(Story):
         for one in document.get("executables", ()):
             one.update({"path": self.program, **executable})
         have = await carrying.found(player.client)
-        items, faults = judged(document, have, player.name)
-        if faults:
-            raise Unexpected(f"{name}: {faults[0].at}: {faults[0].detail}")
-        saved, _ = await carrying.save(player.client, items, have)
+        plan = judged(document, have, player.name)
+        if plan.faults:
+            raise Unexpected(f"{name}: {plan.faults[0].at}: {plan.faults[0].detail}")
+        saved, _ = await carrying.save(player.client, plan, have)
         self.aside(player.name, f"import {name}.yaml: {len(saved)} saved")
         if any(outcome.status != "done" for _, outcome in saved):
             raise Unexpected(f"{player.name} has refused {saved[-1][0].id}: {saved[-1][1].detail}")
