@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from node.jobs import scratch
 from node.jobs.limits import Limits, parse_limits
 from node.jobs.processes import descendants
 from node.jobs.sandbox import Level, Program, Sandbox
-from tests.jobs.stage import ALL, BEST, MISSING, PYTHON, SMALL, marked, python, ran, until
+from tests.jobs.stage import ALL, BEST, MISSING, SMALL, marked, python, ran, until
 
 WORDS = "import sys, json; print(json.dumps(sys.argv[1:]))"
 SLEEP = "import time; print('on', flush=True); time.sleep(600)"
@@ -78,12 +79,23 @@ async def test_how_it_ends_is_told(tmp_path: Path, level: Level) -> None:
     assert "No such file" in absent.ended.fault
 
 
+IGNORES = (
+    "import signal, time\nfor n in range(1, 32):\n"
+    "  try: signal.signal(n, signal.SIG_IGN)\n  except OSError: pass\ntime.sleep(600)"
+)
+CROWD = (
+    "import os, time\nfor n in range(4):\n if not os.fork(): break\nx = b'x' * (120 << 20); time.sleep(600)"
+)
+
+
+@pytest.mark.parametrize(("reason", "script"), [("timeout", IGNORES), ("memory", CROWD)])
+async def test_what_passes_a_bound_is_ended(tmp_path: Path, level: Level, reason: str, script: str) -> None:
+    await _is_ended(tmp_path, level, reason, script)
+
+
 @pytest.mark.parametrize(
     ("reason", "script"),
     [
-        ("timeout", SLEEP),
-        ("timeout", "import signal, time\nfor n in range(1, 32):\n"
-         "  try: signal.signal(n, signal.SIG_IGN)\n  except OSError: pass\ntime.sleep(600)"),
         ("output", "import sys\nwhile True: sys.stdout.write('x' * 65536)"),
         ("output", "import sys\nwhile True: sys.stderr.write('x' * 65536)"),
         ("disk", "import time\nfor n in range(9): open(str(n), 'wb').write(b'x' * (4 << 20))\ntime.sleep(9)"),
@@ -91,14 +103,16 @@ async def test_how_it_ends_is_told(tmp_path: Path, level: Level) -> None:
          " f.write(b'x' * (4 << 20)); f.flush(); globals()[n] = f\ntime.sleep(600)"),
         ("disk", "import os, time\nfor n in range(99):\n  os.mkdir('d' * 99); os.chdir('d' * 99)\n"
          "time.sleep(600)"),
-        ("memory", "import os, time\nfor n in range(4):\n if not os.fork(): break\n"
-         "x = b'x' * (120 << 20); time.sleep(600)"),
     ],
 )  # fmt: skip
-async def test_what_passes_a_bound_is_ended(tmp_path: Path, level: Level, reason: str, script: str) -> None:
-    seconds = 1.0 if reason == "timeout" else 30.0
+async def test_what_writes_too_much_is_ended(tmp_path: Path, reason: str, script: str) -> None:
+    await _is_ended(tmp_path, BEST, reason, script)
 
-    seen = await ran(tmp_path, level, python(script), seconds=seconds)
+
+async def _is_ended(directory: Path, level: Level, reason: str, script: str) -> None:
+    seconds = 0.7 if reason == "timeout" else 30.0
+
+    seen = await ran(directory, level, python(script), seconds=seconds)
 
     assert (seen.ended.reason, seen.ended.code, seen.ended.survivors) == (reason, None, 0)
     assert len(seen.stdout) <= SMALL.output_bytes
@@ -114,8 +128,8 @@ async def test_what_passes_a_bound_is_ended(tmp_path: Path, level: Level, reason
         (b"temporarily unavail", "import os, time\nfor n in range(64):\n if not os.fork(): time.sleep(9)"),
     ],
 )  # fmt: skip
-async def test_the_system_refuses_more(tmp_path: Path, level: Level, error: bytes, script: str) -> None:
-    seen = await ran(tmp_path, level, python(script))
+async def test_the_system_refuses_more(tmp_path: Path, error: bytes, script: str) -> None:
+    seen = await ran(tmp_path, BEST, python(script))
 
     assert error in seen.stderr
     assert seen.ended.code == 1
@@ -167,7 +181,7 @@ async def test_a_worker_that_is_killed_leaves_no_process_and_a_directory_that_is
         f"argv = python({SLEEP!r}, {mark[:9]!r} + {mark[9:]!r})\n"
         f"asyncio.run(ran(Path({str(tmp_path)!r}), {level!r}, argv))"
     )
-    worker = await asyncio.create_subprocess_exec(PYTHON_HERE, "-c", script, cwd=ROOT)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
     await until(lambda: marked(mark))
     (left,) = (tmp_path / "scratch").iterdir()
     assert scratch.is_busy(tmp_path, left.name)
@@ -268,7 +282,6 @@ async def test_what_it_shuts_and_nests_is_removed(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).parents[2]
-PYTHON_HERE = str(ROOT / ".venv" / "bin" / "python") if (ROOT / ".venv").exists() else PYTHON
 
 
 def _parent(pid: int) -> int:
