@@ -177,7 +177,12 @@ def summary(state: State) -> Summary | None:
     begun = state.begun
     if begun is None:
         return None
-    fields = {"from": begun.environment, "to": begun.to, "into": begun.into, "is_plan": begun.is_plan}
+    fields = {
+        "environment": begun.environment,
+        "target": begun.to,
+        "into": begun.into,
+        "is_plan": begun.is_plan,
+    }
     return Summary(status=state.status, parent=begun.workflow, at=begun.at, fields=fields)
 
 
@@ -241,7 +246,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     react=react,
     summary=summary,
     belongs_to="workflow",
-    filters=frozenset({"from", "to", "into", "is_plan"}),
+    filters=frozenset({"environment", "target", "into", "is_plan"}),
     view=view,
     questions=QUESTIONS,
     internal=frozenset({"begin", "checked", "deployed", "failed"}),

@@ -59,7 +59,7 @@ def add(group: typer.Typer) -> None:
 
 async def _roll_back(session: Session, node: Client, which: tuple[str, str]) -> int | None:
     id, to = which
-    wanted = {WORKFLOW: id, "to": to, "limit": LIMIT, "order": "-at"}
+    wanted = {WORKFLOW: id, "target": to, "limit": LIMIT, "order": "-at"}
     found = (await node.ask(KIND, "list", wanted))["items"]
     last = next((one["id"] for one in found if one["status"] in ("deployed", "rolled_back")), "")
     if not last:

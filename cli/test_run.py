@@ -15,14 +15,14 @@ from rich.text import Text
 
 from actors.definition.check import check
 from actors.flow.program import read as read_program
-from cli import fixtures, launch, places, show, timeline
+from cli import fixtures, launch, places, show, timeline, tried
 from cli.actions import Line
 from cli.documents import FIELD, parse, read
 from cli.errors import FAILED, Failed, Mistake
 from cli.session import Session, flag, verb
 from cli.story import Story
 from messages.base import tag
-from messages.run import Evaluate, Evaluated
+from messages.run import Answered, Call, Evaluate, Evaluated, Faulted
 from node.dry_run import BEGIN
 from node.dry_runs import DryRuns, Played, Unknown
 from node.workers.expressions import Evaluator, work
@@ -36,6 +36,7 @@ File = Annotated[
 ]
 Skip = Annotated[bool, flag("--skip-time", help="Jump over all waiting; it is always so here.")]
 Http = Annotated[str, flag("--http", help="A file with the answers to calls: method, url, status, body, …")]
+Given = Annotated[str, flag("--environment", help="A file with variables, secrets and connections.")]
 With = Annotated[list[str], flag("--with", help="A file with another workflow that it runs.")]
 Whole = Annotated[bool, flag("--whole", help="All of each input and output.")]
 
@@ -52,12 +53,13 @@ def add(group: typer.Typer) -> None:
         settings: launch.Set = [],  # noqa: B006  # typer takes no tuple
         skip_time: Skip = False,
         http: Http = "",
+        environment: Given = "",
         more: With = [],  # noqa: B006
         whole: Whole = False,
     ) -> int | None:
         """Run a workflow on a virtual clock; calls get their answers from a file: exit 0 when it succeeds."""
         name, workflows = gathered(file, more)
-        trial = Trial(fixtures.load(http), workflows)
+        trial = Trial(fixtures.load(http), workflows, tried.load(environment))
         if not skip_time:
             show.say("time is virtual here, as with --skip-time: nothing waits")
         failure = await trial.play(name, launch.input_of(input, settings))
@@ -70,14 +72,20 @@ def add(group: typer.Typer) -> None:
 class Trial:
     """One workflow that is tried, and what came of it."""
 
-    def __init__(self, answers: list[fixtures.Fixture], workflows: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        answers: list[fixtures.Fixture],
+        workflows: Mapping[str, dict[str, Any]],
+        environment: tried.Environment,
+    ) -> None:
+        self._environment = environment
         self._workflows = workflows
         self._stack = AsyncExitStack()
         self._evaluator: Evaluator | None = None
         self.took = 0.0
         """How many seconds it has taken in truth."""
         self.world = fixtures.World(answers)
-        self.dry = DryRuns(self._evaluate, self.world.answer, workflows)
+        self.dry = DryRuns(self._evaluate, self._call, workflows)
 
     @property
     def seconds(self) -> float:
@@ -111,7 +119,11 @@ class Trial:
     async def _evaluate(self, ask: Evaluate) -> Evaluated:
         if self._evaluator is None:
             self._evaluator = await self._stack.enter_async_context(Evaluator())
-        return await work(self._evaluator, ask)
+        given = self._environment.expressions(ask)
+        return given if isinstance(given, Evaluated) else await work(self._evaluator, given)
+
+    async def _call(self, call: Call) -> Answered | Faulted:
+        return await self.world.answer(self._environment.call(call))
 
     def told(self, failure: str) -> dict[str, Any]:
         """Return all of it as data."""

@@ -181,3 +181,32 @@ def test_a_child_fails_its_parent_and_is_given_up_with_it(trial: Callable[..., R
 
     assert (ran.code, ran.told["seconds"]) == (0, DAY)
     assert [action["status"] for action in ran.told["actions"]] == ["success", "cancelled", "success"]
+
+
+NAMES = """
+document: {dsl: 1.0.3, namespace: t, name: t, version: 1.0.0}
+do:
+  - ask:
+      call: http
+      with:
+        method: get
+        endpoint: connection://api/things
+        headers: {X-Key: "${ $secrets.key }"}
+  - tell: {set: {region: "${ $vars.region }", said: "${ .said }"}}
+"""
+
+
+def test_an_environment_is_given_by_a_file(trial: Callable[..., Ran], tmp_path: Path) -> None:
+    flow, answers, given = (tmp_path / name for name in ("flow.yaml", "answers.yaml", "environment.yaml"))
+    flow.write_text(NAMES)
+    answers.write_text("- {url: 'https://example.com/v1/things', body: {said: hello}}")
+    words = (str(flow), "--http", str(answers), "--skip-time", "--json")
+    given.write_text(
+        "{variables: {region: eu}, secrets: {key: k}, connections: {api: 'https://example.com/v1/'}}"
+    )
+
+    assert trial(*words, "--environment", str(given)).told["output"] == {"region": "eu", "said": "hello"}
+    missing = trial(*words)
+    assert (missing.code, "no secret key is given" in missing.err) == (1, True)
+    given.write_text("{variable: {}}")
+    assert trial(*words, "--environment", str(given)).code == 2
