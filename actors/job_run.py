@@ -210,6 +210,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     summary=summary,
     filters=frozenset({"executable", "compute", "node"}),
     view=view,
+    belongs_to="job",
     questions={
         "wait": Question(query=said.Wait, answer=_wait, waits=lambda state: state.is_over),
         "fetch": Question(query=said.Fetch, answer=_where, peers_may_ask=True),

@@ -139,7 +139,9 @@ def summary(state: State) -> Summary | None:
         fields["compute"] = state.place.compute
     if state.taken is not None:
         fields |= {"compute": state.taken.compute, "node": state.taken.node}
-    return Summary(status=state.status, name=one.pinned.job, parent=one.pinned.job, at=one.at, fields=fields)
+    # what runs for a partner is of no job of ours, whatever the partner calls it
+    job = one.pinned.job if state.taken is None else ""
+    return Summary(status=state.status, name=one.pinned.job, parent=job, at=one.at, fields=fields)
 
 
 def view(state: State) -> dict[str, Any] | None:
