@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from actors.job_effects import there
+from bus.client import Heard
 from tests.cli.running import COVEY, environment
-from tests.federation.stage import fresh
+from tests.federation.stage import copied, fresh, once, planned
 from tests.jobs.local import begun, job, over, program
 from tests.jobs.stage import marked, until
-from tests.nodes import Operator, operating
+from tests.nodes import Operator, meet, one_node, operating
 
 READY_SECONDS = 60.0
 
@@ -93,3 +96,47 @@ async def test_a_node_that_is_killed_ends_its_job_and_tells_that_once(
 
 def _ends(node: Operator, run: str) -> int:
     return sum(heard.subject.endswith(f".job_run.{run}.ended") for heard in node.heard)
+
+
+@pytest.mark.skipif(not os.environ.get("COVEY_SOAK"), reason="COVEY_SOAK=1 has it run")
+async def test_an_owner_that_is_killed_tells_the_end_once_when_it_is_back(tmp_path: Path) -> None:
+    mark, name, compute = fresh("mark-killed-owner"), fresh("python"), fresh("hpc")
+    at = {who: str(tmp_path / who) for who in ("lab", "centre")}
+    async with (
+        one_node(tmp_path / "lab", "lab") as lab,
+        covey("up", "--node", "centre", "--data", at["centre"]) as process,
+    ):
+        async with operating(Path(at["centre"])) as centre:
+            await meet(lab, centre)
+            await program(centre, name, offered_to=["lab"])
+            said = {"name": compute, "type": "compute", "capacity": 1, "public": True}
+            await centre.done("resource", compute, "save", **said)
+            await copied(lab, centre, "resource", compute)
+            await planned(lab, f"centre/{compute}", schedule=once(0.8, duration="PT1H", grace="PT1H"))
+            script = f"'{mark}'; import time; print('on', flush=True); time.sleep(600)"
+            id = await job(lab, await program(lab, name), script)
+            run = await _admitted(lab, id, f"centre/{compute}")
+            await centre.event("job_run.wrote", there("lab", run))
+        process.kill()
+        await process.wait()
+        await until(lambda: not marked(mark))
+
+        async with covey("up", "--node", "centre", "--data", at["centre"]):
+            told = await over(lab, run)
+
+        assert (told["status"], told["result"]["reason"]) == ("lost", "interrupted")
+        assert _ends(lab, run) == 1
+
+
+async def _admitted(lab: Operator, id: str, on: str) -> str:
+    """Begin a run, again until its slot has begun."""
+    async with asyncio.timeout(READY_SECONDS):
+        while True:
+            run = await begun(lab, id, on=on)
+            heard = await lab.until(lambda one, run=run: _is_decided(one, run))
+            if heard.subject.endswith(".placed"):
+                return run
+
+
+def _is_decided(heard: Heard, run: str) -> bool:
+    return heard.subject.split(".")[-2:] in ([run, "placed"], [run, "ended"])
