@@ -14,7 +14,7 @@ import msgspec
 from actors.flow.errors import fault
 from messages.run import Answered, Call, Faulted
 from node.calls.failed import Failed
-from node.calls.secrecy import Secrecy
+from node.calls.secrecy import PUT_IN, Secrecy
 
 SECONDS = 30.0
 """What a call may take that has no deadline."""
@@ -36,6 +36,7 @@ async def answer(
 ) -> Answered | Faulted:
     """Make a call and return what is to be told of it, without secrets; raises nothing but a cancellation."""
     secrecy = Secrecy(call.arguments, secrets)
+    PUT_IN.set(tuple(secrets))
     try:
         output = secrecy.cleaned(await _bounded(make, call, seconds))
         return Answered(frame=call.frame, call=call.call, output=output)

@@ -14,7 +14,7 @@ from yarl import URL
 from node.calls.broken import CONNECT_SECONDS, failure, too_large
 from node.calls.egress import Egress
 from node.calls.failed import Failed, misconfigured
-from node.calls.secrecy import is_telling
+from node.calls.secrecy import PUT_IN, is_telling, written
 from node.calls.unpacking import unpacked
 
 REQUEST_BYTES = 1 << 20
@@ -204,15 +204,27 @@ def _redirected(request: Request, status: int, target: str) -> Request:
     if request.url.scheme == "https" and url.scheme != "https":
         raise Failed("communication", f"{request.place} redirects from https to http", 502)
     headers = dict(request.headers)
-    if url.origin() != request.url.origin():
-        headers = {name: value for name, value in headers.items() if not is_telling(name)}
+    is_elsewhere = url.origin() != request.url.origin()
+    if is_elsewhere:
+        headers = {name: value for name, value in headers.items() if not _is_secret(name, value)}
     moved = replace(request, url=url, headers=headers)
+    if status in _SAME_AGAIN and is_elsewhere and _has_secret(request.body or b""):
+        raise Failed("authorization", f"{request.place} redirects a secret to another origin")
     if status in _SAME_AGAIN or request.method in ("GET", "HEAD"):
         return moved
     if status == 303 or request.method == "POST":
         without = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
         return replace(moved, method="GET", headers=without, body=None)
     return moved
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Say whether a header is nobody's business but the first origin's."""
+    return is_telling(name) or _has_secret(value.encode())
+
+
+def _has_secret(text: bytes) -> bool:
+    return any(form in text for one in PUT_IN.get() for form in written(one))
 
 
 async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -26,6 +28,10 @@ _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 def is_telling(name: str) -> bool:
     """Say whether what goes by this name may be a secret."""
     return _TELLING.search(name) is not None
+
+
+PUT_IN: ContextVar[tuple[str, ...]] = ContextVar("secrets", default=())
+"""The secrets that were put into the call which is being made."""
 
 
 class Secrecy:
@@ -103,3 +109,10 @@ def _forms(secret: str) -> set[str]:
     """Return how a secret may be written."""
     plain = unquote(secret)
     return {secret, plain, quote(plain, safe=""), quote(plain), quote_plus(plain)}
+
+
+def written(secret: str) -> set[bytes]:
+    """Return how a secret may stand in a request."""
+    in_json = {json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (False, True)}
+    texts = {*_forms(secret), *in_json, b64encode(secret.encode()).decode()}
+    return {text.encode() for text in texts}

@@ -213,21 +213,18 @@ async def test_what_stands_for_a_secret_is_of_no_use_to_others(tmp_path: Path, s
     assert CORE not in str([_parts(one) for one in site.asked])
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("$secrets.nothing", "covey secret set nothing --environment dev"),
-        ("$secrets.declared", "no secret declared that is set"),
-        ("$vars.nothing", "covey variable set nothing --environment dev"),
-    ],
-)
-async def test_what_is_not_there_fails_the_task_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+async def test_what_is_not_there_fails_the_task_that_names_it(tmp_path: Path) -> None:
+    wrong = {
+        "$secrets.nothing": "covey secret set nothing --environment dev",
+        "$secrets.declared": "no secret declared that is set",
+        "$vars.nothing": "covey variable set nothing --environment dev",
+    }
     async with one_node(tmp_path / "lab", "lab") as node:
         await make(node, "dev")
         await node.done("environment", "dev", "set_secret", name="declared")
-        word, told = await begin(node, "r", {"set": {"a": f"${{ {text} }}"}})
-
-    assert (word, said in told["detail"], told["instance"]) == ("failed", True, "/do/0/r")
+        for place, (text, said) in enumerate(wrong.items()):
+            word, told = await begin(node, f"r{place}", {"set": {"a": f"${{ {text} }}"}})
+            assert (word, said in told["detail"], told["instance"]) == ("failed", True, f"/do/0/r{place}")
 
 
 async def test_a_secret_is_read_when_it_is_used(tmp_path: Path, site: Site) -> None:
@@ -250,3 +247,20 @@ WAITS = {"listen": {"to": {"one": {"with": {"type": "go"}}}}, "output": {"as": "
 
 def shows(site: Site) -> dict[str, Any]:
     return http(site, "/echo", headers={"X-Key": "${ .t }"})
+
+
+async def test_a_redirect_elsewhere_takes_no_secret_along(tmp_path: Path, site: Site) -> None:
+    async with serving() as other:
+        for status in (302, 307):
+            site[f"/{status}"] = web.Response(status=status, headers={"Location": f"{other.url}/there"})
+        async with one_node(tmp_path / "lab", "lab", allow_egress=("127.0.0.0/8",)) as node:
+            await prepare(node, site)
+            asks = {"redirect": True, "headers": {"X-Partner": TOKEN, "X-Other": "o"}}
+            first = await begin(node, "first", http(site, "/302", **asks, body="b"))
+            second = await begin(node, "second", http(site, "/307", redirect=True, body={"deep": TOKEN}))
+
+    assert (first[0], second[0]) == ("succeeded", "failed")
+    assert "to another origin" in second[1]["detail"]
+    (asked,) = other.asked
+    assert asked.headers["X-Other"] == "o"
+    assert CORE not in str(_parts(asked))
