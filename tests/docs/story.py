@@ -27,7 +27,7 @@ from tests.cli import inside
 
 ROOT = Path(__file__).parents[2]
 COMMAND_SECONDS = 120
-READY_SECONDS = 30
+READY_SECONDS = 60
 STOP_SECONDS = 20
 ARRIVAL_SECONDS = 60
 """How long a question is asked again until what it asks for has arrived."""

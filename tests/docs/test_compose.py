@@ -24,9 +24,9 @@ from bus.config import STORE_BYTES_MAX, Accounts, Config, render
 from tests.docs.story import ROOT, Reader, reader
 
 SERVER = Path(sys.executable).with_name("nats-server")
-STOP_SECONDS = 10
-HEALTH_SECONDS = 10
-MEET_SECONDS = 30.0
+STOP_SECONDS = 30
+HEALTH_SECONDS = 30
+MEET_SECONDS = 90.0
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 

@@ -39,6 +39,12 @@ class CoveyProcess:
         return self._running.pid
 
     @property
+    def cpu_seconds(self) -> float:
+        """How much processor time the present life has had."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def is_alive(self) -> bool:
         """Whether the present life goes on."""
         return self._running.returncode is None

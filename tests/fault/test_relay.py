@@ -16,7 +16,7 @@ from store.step import Handled, Outgoing, Step
 from store.store import Store
 
 LANES = ("CMD", "EVT")
-SECONDS = 2.0
+SECONDS = 20.0
 
 
 @pytest.fixture

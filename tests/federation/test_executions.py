@@ -209,7 +209,7 @@ async def test_a_worker_takes_the_task_and_answers_with_plain_nats(acme: Operato
 
 async def _take(queue: Any, execution: str) -> Any:
     """Take tasks until the one of an execution comes; those of other tests wait in the same queue."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while True:
             for message in await queue.fetch(1, timeout=5):
                 await message.ack()

@@ -49,7 +49,7 @@ async def test_nobody_waits_for_a_relay_that_may_not_send(tmp_path: Path) -> Non
 
         relay.hold()
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await waiting
             await relay.wait_idle()
         running.cancel()

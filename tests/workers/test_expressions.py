@@ -1,11 +1,9 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,9 @@ LARGEST = sys.float_info.max
 SECRET = "hunter2"
 SECONDS = 20.0
 PROBE_SECONDS = 0.005
+AWAY_SECONDS = 0.15
+"""How long the event loop may work without a pause: less than the least of the hostile expressions."""
+TOO_LONG = "took longer"
 
 
 @pytest.fixture
@@ -282,11 +283,10 @@ async def test_a_child_has_nothing_and_may_open_nothing(evaluator: Evaluator) ->
 
 
 async def test_what_takes_too_long_is_killed_and_the_next_one_is_right(evaluator: Evaluator) -> None:
-    started = time.monotonic()
     before = children()
 
-    assert await failure(evaluator, SLOW) == "took longer than 200 ms"
-    assert time.monotonic() - started < 5
+    async with asyncio.timeout(SECONDS):
+        assert await failure(evaluator, SLOW) == "took longer than 200 ms"
     assert await is_right(evaluator)
     await until(lambda: len(children()) == 2 and children() != before)
 
@@ -418,16 +418,16 @@ async def test_a_child_whose_compiled_programs_fill_its_memory_is_replaced_in_ti
         assert children() != before
 
 
-async def test_one_evaluation_is_quick(evaluator: Evaluator) -> None:
-    took = []
+@pytest.mark.usefixtures("patience")
+async def test_a_warm_evaluation_is_cheap(evaluator: Evaluator) -> None:
+    before, began = children(), time.thread_time()
     for _ in range(500):
-        started = time.perf_counter()
         assert await is_right(evaluator)
-        took.append(time.perf_counter() - started)
 
-    median = sorted(took)[len(took) // 2]
-    print(f"a warm evaluation takes {median * 1e6:.0f} µs, there and back")
-    assert median < 0.005
+    spent = (time.thread_time() - began) / 500
+    print(f"a warm evaluation takes {spent * 1e6:.0f} µs of the event loop")
+    assert spent < 0.005
+    assert children() == before
 
 
 @pytest.mark.usefixtures("patience")
@@ -471,67 +471,43 @@ async def test_values_that_no_message_would_hold_are_a_problem(evaluator: Evalua
     assert "together larger than" in done.problem.detail
 
 
-@contextmanager
-def burning(count: int) -> Iterator[None]:
-    """Have all processors busy."""
-    burners = [subprocess.Popen((sys.executable, "-I", "-S", "-c", "while True: pass")) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
-
-
 async def probed(doing: Coroutine[Any, Any, None]) -> float:
-    """Return how long the event loop was away at worst while something was done."""
+    """Return how long the event loop worked at worst without a pause while something was done."""
     away = 0.0
     task = asyncio.create_task(doing)
     while not task.done():
-        started = time.perf_counter()
+        started = time.thread_time()
         await asyncio.sleep(PROBE_SECONDS)
-        away = max(away, time.perf_counter() - started - PROBE_SECONDS)
+        away = max(away, time.thread_time() - started)
     await task
     return away
 
 
-async def end_all(evaluator: Evaluator, texts: list[str], hands: int) -> list[float]:
-    """Evaluate hostile expressions, after each one that is not; return what they took."""
+async def end_all(evaluator: Evaluator, texts: list[str], hands: int) -> int:
+    """Evaluate hostile expressions, after each one that is not; return how many have ended."""
     gate = asyncio.Semaphore(hands)
-    took: list[float] = []
 
     async def one(text: str) -> None:
-        async with gate:
-            started = time.perf_counter()
+        async with gate, asyncio.timeout(SECONDS):
             await tried(evaluator, says(text))
-            took.append(time.perf_counter() - started)
-            for _ in range(3):  # the processors are busy: also what is short may take long
-                told = await tried(evaluator, says(".a + $x", {"a": 1}, x=2))
-                if not str(told).startswith("took longer"):
-                    break
+            while str(told := await tried(evaluator, says(".a + $x", {"a": 1}, x=2))).startswith(TOO_LONG):
+                pass  # the processors are busy: also what is short may take long
             assert told == 3
 
     await asyncio.gather(*map(one, texts))
-    return took
+    return len(texts)
 
 
 async def test_hostile_expressions_end_and_the_event_loop_never_waits() -> None:
     hands = 3
     texts = list(hostile())
-    took: list[float] = []
 
     async def evaluated() -> None:
         async with Evaluator(hands) as evaluator:
-            took.extend(await end_all(evaluator, texts, hands))
+            assert await end_all(evaluator, texts, hands) == len(set(texts)) >= 300
 
-    with burning(hands):
-        baseline = await probed(asyncio.sleep(2))
     away = await probed(evaluated())
 
-    print(
-        f"the event loop was away for {away * 1e3:.0f} ms at most, {baseline * 1e3:.0f} ms on a busy machine"
-    )
-    assert len(took) == len(set(texts)) >= 300
-    assert max(took) < expressions.WALL_SECONDS + 2
-    assert away < 3 * baseline + 0.1
+    print(f"the event loop worked for {away * 1e3:.0f} ms at most without a pause")
+    assert away < AWAY_SECONDS
     assert not children()

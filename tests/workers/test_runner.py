@@ -116,18 +116,22 @@ async def test_a_workflow_that_was_aborted_holds_nothing(node: Operator) -> None
     assert await tiers(node) == ("freezing", "freezing")
 
 
-class Over:
-    """The voice to a node whose workflow is over by now."""
+class Told:
+    """The voice to a node whose workflow is in a state, and whose participants may refuse."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: str = "terminated", refused_by: str = "") -> None:
         self.said: list[str] = []
+        self._state = state
+        self._refused_by = refused_by
 
     async def call(self, to: Address, verb: str, _body: dict[str, Any], _message: str) -> Outcome:
         self.said.append(f"{to}.{verb}")
+        if to.kind == self._refused_by:
+            return Outcome(status="rejected", kind=to.kind, id=to.id, version=1, code="conflict_workflow")
         return Outcome(status="done", kind=to.kind, id=to.id, version=1)
 
     async def ask(self, _to: Address, _query: str) -> dict[str, Any]:
-        return {"state": "terminated", "is_final": True}
+        return {"state": self._state, "is_final": self._state == "terminated"}
 
 
 @pytest.mark.parametrize(
@@ -137,12 +141,26 @@ class Over:
 async def test_what_a_workflow_held_is_let_go_of_even_if_its_end_came_sooner(
     state: str, said: list[str]
 ) -> None:
-    voice = Over()
+    voice = Told()
     advance = Advance(workflow_kind="unfreeze_repo", id="u-1", state=state, arguments=ARGUMENTS, code=104)
 
     await Runner("registry", [unfreeze_repo.TABLE], voice).advance(Work("task-1", advance))
 
     assert voice.said == said
+
+
+@pytest.mark.parametrize("participant", ["repo", "registry"])
+async def test_a_participant_that_another_workflow_holds_does_not_keep_one_from_its_end(
+    participant: str,
+) -> None:
+    voice = Told("files_failed", refused_by=participant)
+    advance = Advance(workflow_kind="unfreeze_repo", id="u-1", state="files_failed", arguments=ARGUMENTS)
+
+    await Runner("registry", [unfreeze_repo.TABLE], voice).advance(Work("task-1", advance))
+
+    assert voice.said == [
+        *("repo.repo-1.abort_unfreeze", "registry.reg.abort_unfreeze", "unfreeze_repo.u-1.abort")
+    ]
 
 
 async def test_the_node_itself_answers_a_ping(node: Operator) -> None:
