@@ -15,7 +15,7 @@ from rich.text import Text
 
 from actors.definition.check import check
 from actors.flow.program import read as read_program
-from cli import fixtures, launch, places, show, timeline, tried
+from cli import expressions, fixtures, launch, places, show, timeline, tried
 from cli.actions import Line
 from cli.documents import FIELD, parse, read
 from cli.errors import FAILED, Failed, Mistake
@@ -59,6 +59,7 @@ def add(group: typer.Typer) -> None:
     ) -> int | None:
         """Run a workflow on a virtual clock; calls get their answers from a file: exit 0 when it succeeds."""
         name, workflows = gathered(file, more)
+        await understood(workflows, file)
         trial = Trial(fixtures.load(http), workflows, tried.load(environment))
         if not skip_time:
             show.say("time is virtual here, as with --skip-time: nothing waits")
@@ -148,8 +149,11 @@ class Trial:
         parts: list[RenderableType] = []
         for one in self.dry.runs:
             story = story_of(one)
-            parts.append(timeline.tree(one.state.workflow, story.actions, self.dry.now, is_whole=is_whole))
-            parts += [timeline.picture(story.actions, BEGIN, self.dry.now)] if story.actions else []
+            actions = story.actions[: timeline.ROWS_MAX]
+            left = len(story.actions) - len(actions)
+            parts.append(timeline.tree(one.state.workflow, actions, self.dry.now, is_whole=is_whole))
+            parts += [Text(f"and {left} more: --json has all")] if left else []
+            parts += [timeline.picture(actions, BEGIN, self.dry.now)] if actions else []
             parts += [_noted(line) for line in story.lines]
         output = msgspec.json.encode(self.dry.runs[0].state.output).decode()
         return Group(*parts, Text(show.clean(f"output  {output}")))
@@ -199,6 +203,18 @@ def opened(file: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 show.say(line)
             raise Failed(f"{file} cannot be run: {len(faults)} fault{'s' if len(faults) > 1 else ''}")
         yield str(document.get("id") or definition["document"]["name"]), definition
+
+
+async def understood(workflows: Mapping[str, dict[str, Any]], file: str) -> None:
+    """Raise Failed, having told each fault, when an expression is none."""
+    texts = {name: read(file) if place == 0 else "" for place, name in enumerate(workflows)}
+    found = {name: await expressions.faults(definition) for name, definition in workflows.items()}
+    for name, faults in found.items():
+        for line in places.told(faults, texts[name] if len(parse(texts[name])) == 1 else ""):
+            show.say(line)
+    count = sum(map(len, found.values()))
+    if count:
+        raise Failed(f"{file} cannot be run: {count} fault{'s' if count > 1 else ''}")
 
 
 def _children(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
