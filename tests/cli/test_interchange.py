@@ -183,3 +183,36 @@ def test_what_is_used_is_not_deleted(one: Node) -> None:
 
     assert (ran.returncode, json.loads(ran.stdout)["code"]) == (1, "in_use")
     assert "command GenRSA" in ran.stderr
+
+
+APPLIED = """
+kind: executable
+id: echo-1
+tag: echo - 1
+path: /bin/echo
+parameters: [{flag: -n}, {flag: --, requires_value: true, value_type: string, position: 9}]
+---
+kind: command
+id: say
+executable: echo-1
+flags: [--, -n]
+---
+kind: job
+id: hello
+command: say
+values: {--: hello world}
+"""
+
+
+def test_files_of_apply_hold_them_too_and_explain_foresees_them(
+    two: Node, write: Callable[[str], str]
+) -> None:
+    path = write(APPLIED)
+
+    foreseen = two.json("explain", "-f", path)
+    two.done("apply", "-f", path)
+
+    assert "rejected" not in json.dumps(foreseen)
+    assert two.json("job", "get", "hello")["executable"] == "echo-1"
+    bad = two.run("explain", "-f", write(APPLIED.replace("flags: [--, -n]", "flags: [-x]")))
+    assert "unknown_flag" in bad.stdout + bad.stderr
