@@ -14,8 +14,8 @@ STYLES = {
     "interferes": ' [dir=none, color=red, style=dashed, label="interferes"]',
     "before": ' [color=gray, style=dotted, label="before"]',
 }
-UNPRINTED = frozenset(map(chr, [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]))
-"""What no XML document can hold."""
+UNPRINTED = frozenset(map(chr, [*range(9), *range(11, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]))
+"""What no XML document can hold, or gives back otherwise."""
 
 
 def edges(schema: Schema) -> Iterator[tuple[int, int, str]]:
@@ -46,7 +46,7 @@ def _notes(schema: Schema, number: int) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    plain = _printed(text).replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r")
+    plain = _printed(text).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + plain.replace("\n", "\\n") + '"'
 
 
@@ -65,11 +65,9 @@ def to_graphml(schema: Schema) -> str:
         SubElement(node, "data", key="flag").text = _printed(flag)
         if number in schema.places.fixed:
             SubElement(node, "data", key="position").text = str(schema.places.fixed[number])
+    # readers refuse a directed graph with edges that are not: an interference is one of any direction
     for number, (start, end, what) in enumerate(edges(schema)):
-        directed = str(what != "interferes").lower()
-        edge = SubElement(
-            graph, "edge", id=f"e{number}", source=f"n{start}", target=f"n{end}", directed=directed
-        )
+        edge = SubElement(graph, "edge", id=f"e{number}", source=f"n{start}", target=f"n{end}")
         SubElement(edge, "data", key="rule").text = what
     indent(root)
     return tostring(root, encoding="unicode", xml_declaration=False) + "\n"
