@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from node.jobs import apart
 from node.jobs.limits import Limits, Policy
 from node.jobs.sandbox import Level, Program, Sandbox
 from node.jobs.scratch import fresh
+from node.workers.tool import Failed
 
 LEVELS: tuple[Level, ...] = ("bubblewrap", "namespace", "process")
 """From the furthest apart to the least."""
@@ -62,8 +64,11 @@ async def _fault(directory: Path, level: Level) -> str:
     if level == LEVELS[0] and not apart.bubblewrap():
         return "bubblewrap is not installed"
     program = Program(argv=(shutil.which("true") or "/bin/true",), seconds=SECONDS)
-    async with fresh(directory, f"{NAME}-{level}", ()) as scratch:
-        box = Sandbox(level=level, limits=Limits())
-        ended = await box.run(program, scratch, lambda _name, _part: None, asyncio.Event())
-        said = scratch.stderr.read_text(errors="replace").strip()
+    try:
+        async with fresh(directory, f"{NAME}-{level}-{os.getpid()}", ()) as scratch:
+            box = Sandbox(level=level, limits=Limits())
+            ended = await box.run(program, scratch, lambda _name, _part: None, asyncio.Event())
+            said = scratch.stderr.read_text(errors="replace").strip()
+    except (OSError, Failed) as error:
+        return str(error)
     return "" if ended.code == 0 else (said or ended.fault or ended.reason or "it ended badly")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,9 @@ PARTS = ("work", "tmp", "shm")
 
 Put = Callable[[Path], None]
 """Puts more files into the directory of a run."""
+
+
+_LOG = logging.getLogger("covey.jobs")
 
 
 class Busy(Exception):
@@ -97,7 +101,7 @@ async def fresh(
                 await asyncio.to_thread(scratch.make, list(files), put)
                 yield scratch
             finally:
-                await remove(path)
+                await _left(path)
 
 
 def _lock(number: int) -> None:
@@ -119,10 +123,19 @@ async def clean(directory: Path) -> int:
     """Remove what runs have left whose worker was killed; return how many."""
     count = 0
     for path in (directory / "scratch").glob("*"):
-        if not is_busy(directory, path.name):
+        with suppress(Busy, FileNotFoundError), (path / LOCK).open("w") as lock:
+            _lock(lock.fileno())  # nobody begins it again meanwhile
             await remove(path)
             count += 1
     return count
+
+
+async def _left(path: Path) -> None:
+    """Remove what a run has left; how it has ended counts, whatever becomes of that."""
+    try:
+        await remove(path)
+    except Failed as failed:
+        _LOG.warning("%s; it is tried again later", failed)
 
 
 def _within(path: Path) -> list[str]:

@@ -31,7 +31,7 @@ from node.jobs.probe import Isolation, probe
 from node.jobs.sandbox import Ended, Program, Sandbox
 from node.workers.desk import Handed
 from node.workers.runner import LeftToOthers
-from node.workers.tool import in_thread
+from node.workers.tool import Failed, in_thread
 from node.workers.voice import Voice
 from node.workers.worker import Start
 
@@ -136,7 +136,7 @@ class Jobs:
                 result = await self._told(work, ended, place)
         except Gone as gone:
             result = Result(state="refused", reason="input_gone", detail=str(gone))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Failed) as error:
             result = Result(state="failure", reason="cannot_start", detail=str(error))
         level = isolation.level or ""
         return msgspec.structs.replace(
