@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors import argv
 from actors.actor import ById, Effect, Need, Order, Rejected, Turn
 from actors.job_effects import KIND, check_partner, owner_of
 from actors.job_replies import told
+from messages.base import encode
 from messages.envelope import Address, derive
 from messages.job import Content, Pinned, Run
 from messages.job_run import Begin, Place, Result, Work
+
+PINNED_BYTES_MAX = 220 * 1024
+"""With all around it, it has to fit into one message to the run, or to the owner of a compute."""
+Pin = Callable[[], Pinned]
 
 
 def needs(command: Run, turn: Turn) -> list[Need]:
@@ -21,9 +28,6 @@ def needs(command: Run, turn: Turn) -> list[Need]:
     return [ById("peer", owner)] if owner else []
 
 
-Pin = Callable[[], Pinned]
-
-
 def check(command: Run, pin: Pin, turn: Turn) -> None:
     """Raise Rejected when it may not be run so."""
     if command.reply_to is not None and not turn.is_internal:
@@ -31,6 +35,10 @@ def check(command: Run, pin: Pin, turn: Turn) -> None:
     pinned = pin()
     if command.execution and not command.on:
         raise Rejected("invalid_message", "an execution is of a compute; say on which: on", at="/execution")
+    size = len(encode(pinned))
+    if size > PINNED_BYTES_MAX:
+        detail = f"it has {size} bytes with its files and values; at most {PINNED_BYTES_MAX} are run"
+        raise Rejected("too_large", detail)
     place = _place(command)
     if place is not None:
         check_partner(place, turn)
@@ -41,11 +49,12 @@ def check(command: Run, pin: Pin, turn: Turn) -> None:
 
 def begin(content: Content, command: Run, pin: Pin, turn: Turn) -> list[Effect]:
     """Have a run begin."""
-    pinned = pin()
+    pinned, place = pin(), _place(command)
+    wanted = None if place is None else work(content, pinned, turn, may_repeat=command.may_repeat)
     run = Begin(
-        pinned=pinned,
-        work=work(content, pinned, turn, may_repeat=command.may_repeat),
-        place=_place(command),
+        pinned=pinned if place is None else replace(pinned, working_files=()),
+        work=wanted,
+        place=place,
         may_repeat=command.may_repeat,
         reply_to=command.reply_to,
         reply_mark=command.reply_mark,

@@ -121,10 +121,12 @@ def _run(state: State, event: said.StepStarted, turn: Turn) -> Order:
     assert state.begun is not None
     step = _step(state, event.step)
     job = state.begun.jobs[step.job]
+    place = Place(compute=step.on) if step.on else None
+    files = () if place else job.pinned.working_files  # the owner of a compute is told them with the work
     begin = BeginJob(
-        pinned=msgspec.structs.replace(job.pinned, inputs=_inputs(state, step)),
-        work=msgspec.structs.replace(job.work, may_repeat=not step.once),
-        place=Place(compute=step.on) if step.on else None,
+        pinned=msgspec.structs.replace(job.pinned, inputs=_inputs(state, step), working_files=files),
+        work=msgspec.structs.replace(job.work, may_repeat=not step.once) if place else None,
+        place=place,
         may_repeat=not step.once,
         reply_to=Address(KIND, turn.me.id),
         reply_mark=f"{event.step}.{event.attempt}",

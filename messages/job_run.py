@@ -96,8 +96,8 @@ class Begin(base.Command, tag="job_run.begin"):
     """Run what a job is now (said by the job)."""
 
     pinned: Pinned
-    work: Work
-    """The same for a partner."""
+    work: Work | None = None
+    """The same for the owner of a compute, where it is to be on one."""
     place: Place | None = None
     """None: here, at once, without a booking."""
     may_repeat: bool = False

@@ -128,6 +128,22 @@ async def test_what_is_not_there_is_not_fetched(lab: Operator, python: str) -> N
     assert (told["code"], "made" in told["detail"]) == ("not_found", True)
 
 
+async def test_as_many_files_as_a_message_holds_are_there(lab: Operator, python: str) -> None:
+    files = [{"path": f"f{number}", "content": "x" * 60_000} for number in range(3)]
+    count = "import os; print(sum(os.stat(one).st_size for one in os.listdir('.')))"
+
+    result = await ran(lab, python, count, working_files=files)
+
+    assert (result["stdout"], result["files"]) == ("180000\n", [])
+
+
+async def test_more_files_than_a_message_holds_are_refused(lab: Operator, python: str) -> None:
+    files = [{"path": f"f{number}", "content": "x" * 59_000} for number in range(4)]
+    id = await job(lab, python, "print(1)", working_files=files)
+
+    assert (await lab.call("job", id, "run"))["code"] == "too_large"
+
+
 @pytest.mark.parametrize(
     ("code", "more"),
     [
