@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -11,9 +12,14 @@ import typer
 from msgspec import inspect as wire
 
 from cli.errors import Mistake
+from cli.meanings import meanings
 from cli.session import option
 from messages.base import Message, tag
+from messages.wording import worded
 
+HELP = frozenset({"--help", "-h"})
+OF_THEIR_OWN = frozenset({"labels", "reply_to"})
+"""Fields that have an option, or are not for people."""
 PREFIX = "field_"
 """How the parameters begin that carry a field, so that none is a word of the language or of every verb."""
 TEXTS = (wire.StrType, wire.LiteralType, wire.EnumType, wire.DateTimeType)
@@ -46,21 +52,38 @@ def field_options(
     struct: type[Any], environment: str, defaults: Mapping[str, Any] | None = None
 ) -> list[inspect.Parameter]:
     """Declare one option for each field that fits on a command line; ``defaults`` are told in the help."""
-    found = []
+    found, told = [], _told(struct)
     for field in described(struct):
         type_ = _scalar(field.type)
         if type_ is None:
             continue
         word = field.encode_name.replace("_", "-")
         spelt = f"--{word}/--no-{word}" if type_ is bool else f"--{word}"
-        told = typer.Option(
+        declared = typer.Option(
             spelt,
             envvar=f"COVEY_{environment}_{field.encode_name}".upper(),
             show_envvar=False,
-            help=f"{_values(field.type)}{_when_left_out(field, defaults or {})}.",
+            help=f"{_values(field.type)}{_when_left_out(field, defaults or {})}.{told.get(field.name, '')}",
         )
-        found.append(option(PREFIX + field.encode_name, Annotated[type_ | None, told], None))
+        found.append(option(PREFIX + field.encode_name, Annotated[type_ | None, declared], None))
     return found
+
+
+def larger(struct: type[Any]) -> str:
+    """Say which fields there are that fit on no command line."""
+    names = [
+        field.encode_name + (" (needed)" if field.required else "")
+        for field in described(struct)
+        if _scalar(field.type) is None and field.encode_name not in OF_THEIR_OWN
+    ]
+    return f" With --file or --set also: {', '.join(names)}." if names else ""
+
+
+def _told(struct: type[Any]) -> dict[str, str]:
+    """Return what the source says of each field, when it is asked for: to read the source takes a while."""
+    if not HELP & set(sys.argv):
+        return {}
+    return {name: f" {text.replace('`', '')}" for name, text in meanings(struct).items() if text}
 
 
 def _when_left_out(field: wire.Field, defaults: Mapping[str, Any]) -> str:
@@ -114,7 +137,7 @@ def check(body: dict[str, Any], struct: type[Any]) -> None:
     try:
         msgspec.convert(body, struct)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Mistake(str(error)) from None
+        raise Mistake(worded(error, struct)) from None
 
 
 def placed(body: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:

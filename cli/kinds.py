@@ -17,7 +17,7 @@ from cli.documents import FIELD, is_bare, read, single
 from cli.errors import Mistake, Refused
 from cli.examples import about, example
 from cli.expressions import must_be_ones
-from cli.fields import assign, check, field_options, given_fields, pairs, verb_of
+from cli.fields import assign, check, field_options, given_fields, larger, pairs, verb_of
 from cli.outcomes import report
 from cli.session import Session, dashed, flag, nouns, option, spellings, verb
 from messages.base import Message
@@ -136,7 +136,7 @@ def add_command(
         group,
         name,
         example(kind, name),
-        help=command.__doc__ or "",
+        help=(command.__doc__ or "") + larger(command),
         parameters=parameters,
         is_hidden=is_hidden,
     )

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -17,6 +12,7 @@ from msgspec import inspect as wire
 from actors import TABLES
 from actors.actor import Actor
 from cli.fields import described
+from cli.meanings import first, meanings
 from messages import envelope, subjects
 from messages.base import Reference, Token, encode, tag
 from messages.registry import Host
@@ -84,7 +80,7 @@ def markdown(actors: Sequence[Actor[Any, Any, Any]], others: Sequence[type[Any]]
 def _kind(actor: Actor[Any, Any, Any]) -> list[str]:
     tables = {table.kind: table.about for table in TABLES}
     about = tables.get(actor.kind) or sys.modules[actor.decide.__module__].__doc__
-    lines = [f"## {actor.kind}", "", _first(about), "", "### Commands", ""]
+    lines = [f"## {actor.kind}", "", first(about), "", "### Commands", ""]
     for command in actor.commands:
         lines += _struct(tag(command), command, _said_by(actor, command))
     lines += ["### Events", ""]
@@ -126,19 +122,13 @@ def _said_by(actor: Actor[Any, Any, Any], command: type[Any]) -> str:
 
 
 def _struct(name: str, struct: type[Any], more: str = "") -> list[str]:
-    lines = [f"#### {name}", "", _first(struct.__doc__) + more, ""]
-    told = meanings(struct)
+    lines = [f"#### {name}", "", first(struct.__doc__) + more, ""]
+    told = {field: _cell(text) for field, text in meanings(struct).items()}
     rows = [
         f"| `{field.encode_name}` | {_type(field.type)} | {_default(field)} | {told.get(field.name, '')} |"
         for field in described(struct)
     ]
     return [*lines, "| field | type | default | |", "| --- | --- | --- | --- |", *rows, ""] if rows else lines
-
-
-def _first(text: str | None) -> str:
-    """Return the first paragraph of a docstring in one line, as Markdown."""
-    paragraph = textwrap.dedent(text or "").strip().partition("\n\n")[0]
-    return " ".join(paragraph.split()).replace("``", "`")
 
 
 def _default(field: wire.Field) -> str:
@@ -222,24 +212,6 @@ def _parts(structs: Iterable[type[Any]]) -> dict[str, type[Any]]:
         waiting += [getattr(type_, name) for name in INNER if hasattr(type_, name)]
         waiting += getattr(type_, "types", ())
     return found
-
-
-def meanings(struct: type[Any]) -> dict[str, str]:
-    """Return what the source says below each field, of the bases too."""
-    found: dict[str, str] = {}
-    for base in reversed(struct.__mro__):
-        if base.__module__.startswith(("messages", "actors")):
-            with suppress(OSError):  # it is made from a table, and has no source
-                found |= dict(_documented(ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]))
-    return found
-
-
-def _documented(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    body = node.body if isinstance(node, ast.ClassDef) else []
-    for field, after in pairwise(body):
-        match field, after:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, _cell(_first(text))
 
 
 def _cell(text: str) -> str:

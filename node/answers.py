@@ -15,6 +15,7 @@ from messages.base import encode
 from messages.copies import copy_id
 from messages.envelope import ACTOR, PEER, Address, Outcome, instant
 from messages.subjects import is_token
+from messages.wording import worded
 from node.engine import Engine
 from node.filters import read_filter
 from node.history import History, tell
@@ -84,7 +85,7 @@ class Answers:
         except Rejected as no:
             return refusal(kind, id, no)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return refusal(kind, id, Rejected("invalid_message", str(error)))
+            return refusal(kind, id, Rejected("invalid_message", worded(error)))
 
     async def _answer(self, what: tuple[str, str, str], body: bytes, asker: Asker) -> Any:
         kind, id, query = what
@@ -165,7 +166,7 @@ class Answers:
     async def _get(self, actor: Actor[Any, Any, Any], id: str) -> dict[str, Any]:
         view = self._view(actor, id, await self._look(actor, id))
         if view is None:
-            raise Rejected("not_found", f"no {actor.kind} {id}")
+            raise Rejected("not_found", f"there is no {actor.kind.replace('_', ' ')} {id}")
         return view
 
     def _view(self, actor: Actor[Any, Any, Any], id: str, live: Live) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from actors.judging import Asked, forbidden
 from actors.rights import KINDS, PERIMETERS, Rights
 from messages.base import Alarm, encode, tag
 from messages.envelope import ACTOR, ALARM, Envelope, Outcome, instant
+from messages.wording import worded
 from node.batch import Batch, Job
 from node.deletion import FREE, OWN, alarms, deleted_since
 from node.live import Key, Live, blank
@@ -88,7 +89,7 @@ class Handler:
         try:
             command = decoder.decode(envelope.body or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            detail, _, at = str(error).partition(" - at `")
+            detail, _, at = worded(error, decoder.type).partition(" - at `")
             return Job(envelope, job.key, fault=("invalid_message", detail, _pointer(at.rstrip("`"))))
         relatives = self.relatives(job.key)
         if actor.needs is no_needs:

@@ -13,6 +13,7 @@ from actors.fault import Fault, pointer
 from cli.apply import SAVES
 from messages.executable import Tag
 from messages.subjects import is_token
+from messages.wording import worded
 
 FORMAT = "covey.programs/1"
 LISTS = {"executables": "executable", "commands": "command", "jobs": "job", "routines": "routine"}
@@ -120,7 +121,7 @@ def _wrong(type_: Any, value: Any, at: str) -> list[Fault]:
     try:
         msgspec.convert(value, type_)
     except (msgspec.ValidationError, RecursionError) as error:
-        return [Fault(UNDERSTOOD, at, str(error).partition(" - at `")[0])]
+        return [Fault(UNDERSTOOD, at, worded(error, type_).partition(" - at `")[0])]
     return []
 
 
