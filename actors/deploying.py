@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from actors.actor import Effect, Order, Rejected, Turn
 from actors.defining import State
 from actors.fields import take
+from actors.scheduled import derived
 from messages import promotion
 from messages.envelope import Address, derive
 from messages.workflow import Definition, Deploy, NoteDeployment, Promote, Save
@@ -75,8 +76,8 @@ def saved(command: Deploy) -> Save:
 
 def wanted(state: State, command: Deploy, turn: Turn) -> Save | None:
     """Return what is to be saved here, None when it is so already; raise Rejected when it may not be."""
-    definition = _kept(state.definition, take(Definition, saved(command)))
     before = state.definition
+    definition = derived(_kept(before, take(Definition, saved(command))), before, turn.at)
     if before is not None:
         is_same = before.environment == command.environment and origin(state, turn) == command.origin
         if not is_same:

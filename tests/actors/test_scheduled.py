@@ -14,7 +14,7 @@ from actors.workflow import ACTOR
 from messages.route import Claim, Release
 from messages.starting import Next
 from messages.triggers import HttpTrigger
-from messages.workflow import Difference, RollBack, Save, VersionOf
+from messages.workflow import Definition, Deploy, Difference, RollBack, Save, VersionOf
 from tests.actors.entity import AT, Entity
 
 DOCUMENT = {
@@ -180,3 +180,16 @@ def test_a_roll_back_leaves_a_schedule_of_its_own_alone() -> None:
     entity.say(RollBack(version=1))
 
     assert (entity.view["schedule"]["cron"], entity.view["schedule_active"]) == ("0 0 * * *", True)
+
+
+def test_what_is_promoted_with_a_time_among_its_triggers_is_scheduled_there_from_then_on() -> None:
+    source = workflow(save(CRON))
+    definition = msgspec.convert({**msgspec.to_builtins(source.state.definition)}, Definition)
+    there = Entity(ACTOR, "w-staging", at=AT + timedelta(days=3))
+
+    for number, generation in enumerate((0, 1)):
+        deploy = {"origin": "w", "environment": "main", "definition": definition, "generation": generation}
+        there.say(Deploy(promotion=f"p-{number}", **deploy))
+
+    assert (there.view["schedule_active"], there.view["plan"]) == (True, "scheduled")
+    assert there.view["schedule"]["start"] == "2026-10-23T00:00:01Z"
