@@ -36,6 +36,8 @@ docs: .venv/ready          ## Write the generated part of the documentation agai
 	@mv docs/wire.new docs/wire.md
 	@{ sed '/^<!-- What follows/q' docs/ephemeral.md; echo; $(BIN)/covey schema --tables; } > docs/ephemeral.new
 	@mv docs/ephemeral.new docs/ephemeral.md
+	@{ sed '/^<!-- What follows/q' docs/rights.md; echo; $(BIN)/covey rights table; } > docs/rights.new
+	@mv docs/rights.new docs/rights.md
 
 lock: .venv/ready          ## Write the versions at hand into the lock file.
 	@$(BIN)/pip freeze --exclude-editable | grep -iv '^covey' > requirements-dev.lock

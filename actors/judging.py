@@ -55,7 +55,7 @@ def stranger(rights: Rights, sender: str) -> Rejected | None:
     if user is None:
         return Rejected("unknown_signer", "no user of this node has this key: covey user add NAME")
     if not user["active"]:
-        return Rejected("inactive_user", f"{sender} is not active: covey user save … --active")
+        return Rejected("inactive_user", f"{sender} is not active: covey user enable NAME")
     return None
 
 

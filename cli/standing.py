@@ -28,7 +28,7 @@ SEED = "key.seed"
 LET_IN_SECONDS = 10.0
 AGAIN_SECONDS = 0.05
 
-Name = Annotated[str, typer.Argument(help="The id of the new user.", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="The id of the user.", metavar="NAME")]
 Machine = Annotated[bool, flag("--machine", help="It is a program, not a person.")]
 PublicKey = Annotated[str, flag("--public-key", help="The key that the user has made: covey user key FILE.")]
 To = Annotated[
@@ -74,11 +74,30 @@ def _user(group: typer.Typer) -> None:
                 await _settle(place, name, node.endpoint, is_known=outcome.status == "done")
         return report(session, f"user {name}", outcome)
 
+    @verb(group, "enable", "covey user enable bob --data ~/lab")
+    async def enable(session: Session, name: Name) -> int | None:
+        """Heed a user again."""
+        return await _switch(session, name, is_active=True)
+
+    @verb(group, "disable", "covey user disable bob --data ~/lab")
+    async def disable(session: Session, name: Name) -> int | None:
+        """Heed nothing that a user says; its rights stay."""
+        return await _switch(session, name, is_active=False)
+
     @verb(group, "key", "covey user key bob.seed")
     async def key(session: Session, file: KeyFile) -> None:
         """Make a key without a node, and print what an admin needs of it: covey user add --public-key."""
         public = _create(file.expanduser())
         session.show({"public_key": public, "file": str(file)}, lambda: public)
+
+
+async def _switch(session: Session, name: str, *, is_active: bool) -> int | None:
+    async with session.node() as node:
+        found = await node.ask("user", "get", {"id": name})
+        kept = ("public_key", "user_type", "description")
+        body = {"active": is_active, **{one: found[one] for one in kept}}
+        outcome = await node.call(("user", name, "save"), body, expect=found["version"])
+    return report(session, f"user {name}", outcome)
 
 
 async def _settle(place: Path, name: str, endpoint: Endpoint, *, is_known: bool) -> None:

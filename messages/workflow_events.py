@@ -44,7 +44,7 @@ class Saved(Definition, base.Event, tag="workflow.saved", forbid_unknown_fields=
     workflow_version: int = 0
     """Counts what it has run: a save that changes the definition makes the next version."""
     author: str = ""
-    """Who saved it: ``operator`` or ``peer/<name>``."""
+    """Who saved it: ``user/<id>``, ``machine/<id>``, ``peer/<name>``, or ``operator``: it was not signed."""
     at: datetime | None = None
     routes_left: tuple[str, ...] = ()
     """The routes of the HTTP listener that it had before."""

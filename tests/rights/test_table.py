@@ -8,8 +8,11 @@ import pytest
 
 from actors import ACTORS
 from actors.judging import NODE, NODE_READS, OPEN
-from cli.matrix import INSIDE, NO, ROLES, YES, Row, rows
+from cli.matrix import INSIDE, NO, ROLES, YES, Row, markdown, rows
 from messages.base import tag
+from tests.docs.story import ROOT
+
+MARK = "<!-- What follows is written by covey rights table; do not edit. -->\n\n"
 
 ROWS = list(rows())
 ACTOR_OF = {actor.kind: actor for actor in ACTORS}
@@ -65,6 +68,10 @@ def test_every_command_and_question_stands_in_the_table() -> None:
     own = {(actor.kind, query) for actor in ACTORS for query in ("get", "list", "history", *actor.questions)}
     assert asked - {one for one in asked if one[0] == NODE} == own
     assert {verb for kind, verb in asked if kind == NODE} >= NODE_READS | OPEN
+
+
+def test_the_table_of_the_page_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "rights.md").read_text().partition(MARK)[2] == markdown(), "say: make docs"
 
 
 def test_what_is_internal_is_a_command_that_there_is() -> None:
