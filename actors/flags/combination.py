@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from actors.flags.order import execution_order
 from actors.flags.reach import members, united
 from actors.flags.refused import Refused
 from actors.flags.schema import Schema
+
+COMPARED_MAX = 1_000
+"""With how many flags a misspelt one is compared."""
+LIKENESS = 0.6
+"""How alike two words must be, 0 to 1."""
 
 
 class Violation(NamedTuple):
@@ -36,7 +42,7 @@ def check(schema: Schema, flags: Iterable[str], *, complete: bool = False) -> Ve
     missing is added first.
     """
     given = list(dict.fromkeys(flags))
-    found = [_unknown(flag) for flag in given if not schema.knows(flag)]
+    found = [_unknown(schema, flag) for flag in given if not schema.knows(flag)]
     asked = united(schema.number(flag) for flag in given if schema.knows(flag))
     needed = asked
     for number in members(asked):
@@ -50,8 +56,10 @@ def check(schema: Schema, flags: Iterable[str], *, complete: bool = False) -> Ve
     return Verdict(names, tuple(sorted(found)))
 
 
-def _unknown(flag: str) -> Violation:
-    return Violation("unknown_flag", (flag,), f"{flag} is not declared")
+def _unknown(schema: Schema, flag: str) -> Violation:
+    near = get_close_matches(flag, schema.flags[:COMPARED_MAX], n=2, cutoff=LIKENESS)
+    meant = f"; do you mean {' or '.join(near)}" if near else ""
+    return Violation("unknown_flag", (flag,), f"{flag} is not declared{meant}")
 
 
 def _missing(schema: Schema, asked: int, needed: int) -> list[Violation]:

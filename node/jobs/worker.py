@@ -37,6 +37,8 @@ from node.workers.worker import Start
 
 JOBS = "jobs"
 KIND = "job_run"
+ATTEMPTS_MAX = 3
+"""How often a run is begun with one task; then it is left to whoever gets the task next."""
 HANDS = 4
 """How many jobs run at a time."""
 LOOK_SECONDS = 5.0
@@ -102,23 +104,26 @@ class Jobs:
             raise LeftToOthers
         self._stops[work.run] = asyncio.Event()
         try:
-            await self._run(work, uuid.uuid4().hex)
+            for _ in range(ATTEMPTS_MAX):
+                if await self._run(work, uuid.uuid4().hex):
+                    return
+            raise LeftToOthers
         except scratch.Busy as busy:
             raise LeftToOthers from busy
         finally:
             del self._stops[work.run]
 
-    async def _run(self, work: Run, token: str) -> None:
+    async def _run(self, work: Run, token: str) -> bool:
+        """Make an attempt, and say whether that is all: a late word may have begun another one meanwhile."""
         isolation = await self.isolation()
         if not await self._may_start(work, token):
-            return
+            return True
         result = await asyncio.to_thread(refusal, work, self._means, isolation)
         if result is None:
             result = await self._result(work, token, isolation)
         ended = {"token": token, "result": msgspec.to_builtins(result)}
         outcome = await self._say(work.run, "end", ended, token)
-        if not outcome.events and await self._is_wanted(work.run):
-            raise LeftToOthers  # a late word has begun another attempt, which nobody makes
+        return bool(outcome.events) or not await self._is_wanted(work.run)
 
     async def _may_start(self, work: Run, token: str) -> bool:
         """Say that it starts, and return whether it may: once, unless it may be repeated."""

@@ -125,7 +125,8 @@ class Worker:
             async with self._free_hands:
                 await self._do(id, held.delivery)
         except LeftToOthers:
-            pass
+            if held.is_handed:  # others have it from the bus
+                await held.delivery.nak()
         except asyncio.CancelledError:  # the end of this task all the same: there is nothing after it
             if not held.is_lost:
                 await held.delivery.nak()

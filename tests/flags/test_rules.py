@@ -212,3 +212,13 @@ def test_the_library_knows_nothing_of_the_rest() -> None:
     assert "actors.flags.schema" in modules
     others = {name for name in modules if not name.startswith("actors.flags.")}
     assert {name.partition(".")[0] for name in others} <= sys.stdlib_module_names
+
+
+def test_a_misspelt_flag_is_told_with_those_that_look_like_it() -> None:
+    made = Schema(["-pkeyopt", "-pubout", "genpkey"])
+
+    (near,) = flags.check(made, ["-pkeyop"]).violations
+    (far,) = flags.check(made, ["zzz"]).violations
+
+    assert near.detail == "-pkeyop is not declared; do you mean -pkeyopt"
+    assert far.detail == "zzz is not declared"

@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from tests.federation.stage import fresh, in_own_task
+from tests.jobs.local import begun as begun_job
 from tests.jobs.local import job, program
+from tests.jobs.local import over as ended_job
 from tests.jobs.stage import marked
 from tests.nodes import Operator, one_node
 
@@ -160,6 +162,17 @@ async def test_a_node_that_was_gone_goes_on_and_runs_no_finished_step_again(tmp_
     assert steps_of(before)["first"] == "success"
     assert told["status"] == "success"
     assert told["steps"][0] == before["steps"][0]
+
+
+async def test_an_attempt_that_a_late_word_has_begun_is_made(lab: Operator, python: str) -> None:
+    id = await job(lab, python, "import time; print('on', flush=True); time.sleep(1)")
+    run = await begun_job(lab, id, may_repeat=True)
+    await lab.event("job_run.wrote", run)
+
+    await lab.done("job_run", run, "start", token="late", worker="gone")
+    told = await ended_job(lab, run)
+
+    assert (told["status"], told["attempt"]) == ("success", 3)
 
 
 def calling(routine: str, **more: str) -> dict[str, Any]:
