@@ -64,7 +64,7 @@ def _backfill(state: State, definition: Definition, command: Backfill, turn: Tur
     filled = Backfilled(
         backfill=id, slots=tuple(found), overlap=command.overlap, workflow_version=state.generation
     )
-    return [filled, *starting.settle(begun(state.plans, filled), plan)]
+    return [filled, *starting.settle(begun(state.plans, filled), plan, starting.Due(turn.at))]
 
 
 def _check(state: State, definition: Definition, command: Backfill) -> None:

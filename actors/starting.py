@@ -12,7 +12,7 @@ from actors import schedule
 from actors.overlap import deal
 from actors.plans import Plans, Standing
 from actors.starts import begins
-from messages.schedule import Overlap, Schedule
+from messages.schedule import Schedule
 from messages.starting import Fired, Skipped, Slot, Waiting
 
 NO_SCHEDULE = Schedule(start="1970-01-01")
@@ -22,12 +22,10 @@ NO_SCHEDULE = Schedule(start="1970-01-01")
 class Due(NamedTuple):
     """What has come due: that which may start, and that which does not."""
 
+    at: datetime
     slots: Sequence[Slot] = ()
     skipped: Sequence[Skipped] = ()
     until: datetime | None = None
-
-
-NOTHING = Due()
 
 
 def next_due(plans: Plans) -> datetime | None:
@@ -69,7 +67,7 @@ def fire(plans: Plans, plan: Schedule, at: datetime) -> list[Fired]:
             kept.append(slot)
         else:
             skipped.append(passed)
-    return settle(plans, plan, Due(kept, skipped, begins(found[-1])))
+    return settle(plans, plan, Due(at, kept, skipped, begins(found[-1])))
 
 
 def _passed(plans: Plans, plan: Schedule, slot: Slot, now: tuple[Sequence[Slot], datetime]) -> Skipped | None:
@@ -100,8 +98,7 @@ def _missed(plans: Plans, plan: Schedule, slot: Slot, at: datetime) -> str:
         return "it was missed, and catch_up is none"
     if late > schedule.window(plan):
         return f"it was missed by more than the catch_up_window, {schedule.window(plan)}"
-    has_slot = plans.standing is not None and plans.standing.plan.demands
-    return "it was missed, and its slot is over" if has_slot and slot.end <= at else ""
+    return "it was missed, and its slot is over" if _is_over(plans, slot, at) else ""
 
 
 def _overtaken(plan: Schedule, slot: Slot, later: Sequence[Slot], at: datetime) -> str:
@@ -114,15 +111,17 @@ def _overtaken(plan: Schedule, slot: Slot, later: Sequence[Slot], at: datetime) 
     return "it was missed, and a later one is due, too" if following and following <= at else ""
 
 
-def settle(plans: Plans, plan: Schedule | None, due: Due = NOTHING) -> list[Fired]:
+def settle(plans: Plans, plan: Schedule | None, due: Due) -> list[Fired]:
     """Begin what may begin beside what runs now; the rest waits, or does not run."""
     plan, starts = plan or NO_SCHEDULE, plans.starts
     kept, skipped = [], list(due.skipped)
     for one in (*starts.waiting, *(Waiting(slot=slot) for slot in due.slots)):
-        if one.overlap is None and starts.is_paused:
-            skipped.append(Skipped(execution=one.slot.execution, reason="the schedule is paused"))
+        over = one.overlap is None and _is_over(plans, one.slot, due.at)
+        if one.overlap is None and (starts.is_paused or over):
+            reason = "its slot was over when its turn came" if over else "the schedule is paused"
+            skipped.append(Skipped(execution=one.slot.execution, reason=reason, is_missed=over))
         else:
-            kept.append((one, _overlap(one, plan)))
+            kept.append((one, one.overlap or plan.overlap))
     dealt = deal(kept, (*plans.running, *starts.starting))
     known, how = starts.waiting_ids, dealt.how or "cancel"
     stopped = tuple(
@@ -143,5 +142,7 @@ def settle(plans: Plans, plan: Schedule | None, due: Due = NOTHING) -> list[Fire
     ]
 
 
-def _overlap(one: Waiting, plan: Schedule) -> Overlap:
-    return one.overlap or plan.overlap
+def _is_over(plans: Plans, slot: Slot, at: datetime) -> bool:
+    """Say whether what an execution has booked is another's by now."""
+    standing = plans.standing
+    return standing is not None and bool(standing.plan.demands) and slot.end <= at

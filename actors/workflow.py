@@ -274,7 +274,7 @@ def _share(state: State, command: Share, turn: Turn) -> Sequence[Event]:
 def _note(state: State, command: ExecutionChanged, turn: Turn) -> Sequence[Event]:
     events = planning.note(state.plans, command, turn.at)
     after = reduce(plans.evolve, events, state.plans)
-    return [*events, *(starting.settle(after, _schedule(state)) if events else ())]
+    return [*events, *(starting.settle(after, _schedule(state), starting.Due(turn.at)) if events else ())]
 
 
 def _schedule(state: State) -> Schedule | None:

@@ -265,6 +265,23 @@ def test_one_whose_slot_was_taken_back_does_not_start_by_itself() -> None:
     assert shown(found) == "1@01:00"
 
 
+def test_what_has_booked_compute_does_not_start_when_its_slot_is_over() -> None:
+    missed, waited = (clock(HALF_PAST, overlap="buffer_all", catch_up_window="P1D") for _ in range(2))
+    for found in (missed, waited):
+        plans = found.workflow.plans
+        plan = msgspec.structs.replace(plans.standing.plan, demands={"lab/hpc": 1})
+        standing = msgspec.structs.replace(plans.standing, plan=plan)
+        changed = msgspec.structs.replace(plans, standing=standing)
+        found.states[Address("workflow", "w")] = msgspec.structs.replace(found.workflow, plans=changed)
+
+    missed.down(hour(2.5))
+    waited.until(hour(4.75))
+
+    assert (shown(missed), shown(waited)) == ("x0 x1 2@02:30", "0@00:00 1@01:30 x2 3@03:00 4@04:30")
+    assert reasons(missed)[0] == "missed: it was missed, and its slot is over"
+    assert reasons(waited)[2] == "missed: its slot was over when its turn came"
+
+
 def test_a_pause_cancels_what_comes_due_with_its_note_and_keeps_the_rest() -> None:
     found = clock()
     found.until(hour(0.5))
