@@ -17,6 +17,7 @@ from messages.run import Faulted
 from node.calls import caller
 from node.calls.egress import Egress, parse_all
 from node.calls.email import EmailCalls
+from node.calls.failed import Failed
 from tests.calls.served import answered, call, faulted
 
 PASSWORD = "s3cr3t-m41l"
@@ -186,3 +187,11 @@ async def test_what_is_no_message_is_a_mistake(post: Post, calls: EmailCalls, mo
     word, status, _ = await faulted(calls, "email", {"connection": post.url, **LETTER, **more})
 
     assert (word, status, post.kept) == ("configuration", 400, [])
+
+
+async def test_a_server_is_asked_whether_it_lets_us_in(post: Post, calls: EmailCalls) -> None:
+    await calls.probe(post.url)
+
+    with pytest.raises(Failed, match="does not know the user"):
+        await calls.probe(post.url.replace(PASSWORD, "wrong-one"))
+    assert post.kept == []

@@ -14,6 +14,7 @@ from tests.calls.served import Site, serving
 from tests.environments import connect, keep, leaks, make
 from tests.node.serving import document, post
 from tests.nodes import Operator, one_node
+from tests.rights.people import enrolled, give
 from tests.workers.running import Held, end_of
 
 SECRET = "pl4ntedS3cretQ7"
@@ -175,3 +176,23 @@ async def test_an_environment_goes_with_its_workflows(node: Operator, site: Site
 
     assert [one["id"] for one in await node.items("workflow")] == ["three"]
     assert "dev" not in [one["id"] for one in await node.items("environment")]
+
+
+async def test_who_promotes_needs_a_right_in_both(node: Operator, site: Site, tmp_path: Path) -> None:
+    await furnish(node, site, "staging")
+    await node.done("workflow", "orders", "save", name="Orders", environment="dev", definition=asks("first"))
+    ann = await enrolled(node, tmp_path, "ann")
+
+    async def asked(promotion: str) -> Any:
+        return await ann.call("workflow", "orders", "promote", to="staging", promotion=promotion)
+
+    assert (await asked("p-0"))["code"] == "not_granted"
+    await give(node, "user/ann", "lab.workflow.orders", "promote", "read", "roll_back")
+    assert (await asked("p-1"))["status"] == "done"
+    told = await ann.ask("promotion", "wait", "p-1")
+    assert (told["status"], failed(told)) == ("refused", [("right", "user/ann")])
+    await give(node, "user/ann", "lab.environment.staging", "promote")
+    await asked("p-2")
+    assert (await ann.ask("promotion", "wait", "p-2"))["status"] == "deployed"
+    versions = (await node.ask("workflow", "versions", "orders-staging"))["versions"]
+    assert [one["author"] for one in versions] == ["user/ann"]
