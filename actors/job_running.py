@@ -35,14 +35,24 @@ def check(command: Run, pin: Pin, turn: Turn) -> None:
     pinned = pin()
     if command.execution and not command.on:
         raise Rejected("invalid_message", "an execution is of a compute; say on which: on", at="/execution")
+    check_size(pinned)
+    place = _place(command)
+    if place is not None:
+        check_partner(place, turn)
+        check_kept(pinned, place, turn)
+
+
+def check_size(pinned: Pinned) -> None:
+    """Raise Rejected when it is too much for one message."""
     size = len(encode(pinned))
     if size > PINNED_BYTES_MAX:
         detail = f"it has {size} bytes with its files and values; at most {PINNED_BYTES_MAX} are run"
         raise Rejected("too_large", detail)
-    place = _place(command)
-    if place is not None:
-        check_partner(place, turn)
-    if place is not None and owner_of(place, turn.node) and pinned.environment:
+
+
+def check_kept(pinned: Pinned, place: Place, turn: Turn) -> None:
+    """Raise Rejected when a partner would be sent what is ours alone."""
+    if owner_of(place, turn.node) and pinned.environment:
         detail = "the environment of a job is not sent to a partner; leave it out of the job"
         raise Rejected("environment_kept", detail, at="/on")
 

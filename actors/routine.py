@@ -11,11 +11,14 @@ from actors import routine_graph, routine_replies
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Summary, Turn
 from actors.fault import Fault, pointer, reject
 from actors.fields import take
+from messages.base import encode
 from messages.envelope import Address, derive
 from messages.routine import Command, Content, Delete, Deleted, Event, Run, Save, Saved
 from messages.routine_run import Begin
 
 ID_CHARACTERS = 32
+CONTENT_BYTES_MAX = 240 * 1024
+"""It has to fit into one message to its run."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,9 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
         if turn.known.get(ById("job", step.job)) is None
     ]
     reject([*lacking, *routine_graph.faults(content.steps, turn.node)])
+    size = len(encode(content))
+    if size > CONTENT_BYTES_MAX:
+        raise Rejected("too_large", f"it has {size} bytes; at most {CONTENT_BYTES_MAX} are taken")
     return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
 
 

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from actors import job
 from actors.actor import ById, Known, Need, Rejected, Turn
-from actors.job_running import work
+from actors.job_running import check_kept, check_size, work
 from messages.base import encode
 from messages.envelope import Address
 from messages.job import Content
+from messages.job_run import Place
 from messages.routine import Step
 from messages.routine_run import Begin, Command, PinnedJob
 
@@ -40,14 +41,18 @@ def leads_to(command: Command, known: Mapping[Need, Known | None]) -> Sequence[B
 
 def pin(steps: Sequence[Step], turn: Turn) -> dict[str, PinnedJob]:
     """Return what each job is now; raises Rejected."""
-    pinned = {need.id: _pinned(need, turn) for need in _jobs(steps)}
+    placed = {step.job for step in steps if step.on}
+    pinned = {need.id: _pinned(need, turn, is_placed=need.id in placed) for need in _jobs(steps)}
     if len(encode(pinned)) > PINNED_BYTES_MAX:
         detail = f"the jobs of a routine have at most {PINNED_BYTES_MAX} bytes in all, with their files"
         raise Rejected("too_large", detail)
+    for step in steps:
+        if step.on:
+            check_kept(pinned[step.job].pinned, Place(compute=step.on), turn)
     return pinned
 
 
-def _pinned(need: ById, turn: Turn) -> PinnedJob:
+def _pinned(need: ById, turn: Turn, *, is_placed: bool) -> PinnedJob:
     known = turn.known.get(need)
     if known is None:
         raise Rejected("unknown_job", f"there is no job {need.id}")
@@ -56,4 +61,6 @@ def _pinned(need: ById, turn: Turn) -> PinnedJob:
     content = msgspec.convert(fields, Content)
     state = job.State(content=content, executable=executable, generation=generation)
     pinned = job.pin(state, replace(turn, me=Address("job", need.id)))
-    return PinnedJob(pinned=pinned, work=work(content, pinned, turn, may_repeat=False))
+    check_size(pinned)
+    wanted = work(content, pinned, turn, may_repeat=False) if is_placed else None
+    return PinnedJob(pinned=pinned, work=wanted)

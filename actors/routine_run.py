@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, assert_never, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import routine_replies
 from actors.actor import Actor, Effect, Order, Question, Rejected, Turn
@@ -21,6 +22,7 @@ from messages.job_run import Begin as BeginJob
 from messages.job_run import Cancel as CancelJob
 from messages.job_run import Place
 from messages.routine import Step
+from messages.routine_run import PinnedJob
 
 KIND = "routine_run"
 
@@ -48,7 +50,7 @@ def _begin(state: State, command: said.Begin, turn: Turn) -> Sequence[said.Event
         raise Rejected("already_exists", "there is such a run; take another id")
     begun = take(said.Begun, command, at=turn.at)
     try:
-        begun = msgspec.structs.replace(begun, jobs=pin(command.content.steps, turn))
+        begun = replace(begun, jobs=pin(command.content.steps, turn))
     except Rejected as no:  # whoever asked has the id already: it is there, and says why it did not run
         stopping = said.Stopping(at=turn.at, status="failure", reason=f"{no.code}: {no.detail}")
         return go_on(state, [begun, stopping], turn)
@@ -120,18 +122,24 @@ def react(state: State, event: said.Event, turn: Turn) -> Sequence[Effect]:
 def _run(state: State, event: said.StepStarted, turn: Turn) -> Order:
     assert state.begun is not None
     step = _step(state, event.step)
-    job = state.begun.jobs[step.job]
-    place = Place(compute=step.on) if step.on else None
-    files = () if place else job.pinned.working_files  # the owner of a compute is told them with the work
     begin = BeginJob(
-        pinned=msgspec.structs.replace(job.pinned, inputs=_inputs(state, step), working_files=files),
-        work=msgspec.structs.replace(job.work, may_repeat=not step.once) if place else None,
-        place=place,
+        **_placed(state.begun.jobs[step.job], step, _inputs(state, step)),
         may_repeat=not step.once,
         reply_to=Address(KIND, turn.me.id),
         reply_mark=f"{event.step}.{event.attempt}",
     )
     return Order(Address("job_run", event.run), begin)
+
+
+def _placed(job: PinnedJob, step: Step, inputs: tuple[Input, ...]) -> dict[str, Any]:
+    """Return what is run, and where: its files go once, with the work when it is for a compute."""
+    if not step.on or job.work is None:
+        return {"pinned": replace(job.pinned, inputs=inputs)}
+    return {
+        "pinned": replace(job.pinned, inputs=inputs, working_files=()),
+        "work": replace(job.work, may_repeat=not step.once),
+        "place": Place(compute=step.on),
+    }
 
 
 def _inputs(state: State, step: Step) -> tuple[Input, ...]:

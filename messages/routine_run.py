@@ -37,8 +37,8 @@ class PinnedJob(base.Value, frozen=True, kw_only=True):
     """What the runs of one job are, whatever is saved after the routine began."""
 
     pinned: Pinned
-    work: Work
-    """The same for a partner."""
+    work: Work | None = None
+    """The same for a compute that is booked."""
 
 
 class How(base.Value, frozen=True, kw_only=True):

@@ -104,6 +104,19 @@ async def test_it_runs_at_the_owner_and_all_of_its_end_comes_back(trio: Trio, sl
     assert found == b"z" * 200_000
 
 
+async def test_a_step_of_a_routine_runs_there(trio: Trio, slot: Booked) -> None:
+    id, routine = await made(trio, "print('there')"), fresh("routine")
+    await trio.lab.done("routine", routine, "save", steps=[{"id": "far", "job": id, "on": slot.compute}])
+
+    run = (await trio.lab.done("routine", routine, "run"))["extra"]["run"]
+    await trio.lab.event("routine_run.ended", run)
+
+    (step,) = (await trio.lab.ask("routine_run", "get", run))["steps"]
+    told = await trio.lab.ask("job_run", "get", step["run"])
+    assert (step["status"], told["result"]["stdout"]) == ("success", "there\n")
+    assert (await trio.centre.ask("job_run", "get", there("lab", step["run"])))["status"] == "success"
+
+
 async def test_the_workflow_that_is_planned_runs_it_in_its_own_booking(trio: Trio) -> None:
     compute, id = await offer(trio.centre, trio.lab), fresh("wf")
     made_ = await made(trio, "print('public part')")

@@ -109,6 +109,13 @@ def test_the_refusal_of_a_circle_shows_it_and_says_what_to_change() -> None:
     assert "sign does so by its place and mode (seq)" in no.detail
 
 
+def test_a_routine_that_does_not_fit_into_a_message_is_refused() -> None:
+    takes = {f"{'x' * 200}-{number}": f"make/{'y' * 200}" for number in range(100)}
+    steps = [{"job": "make"}, *({"job": "sign", "takes": takes, "mode": "conc"} for _ in range(6))]
+
+    assert refusal(save(*steps)).code == "too_large"
+
+
 def test_files_of_a_step_at_an_own_compute_are_carried() -> None:
     own = save({"job": "make", "on": "lab/hpc"}, {"job": "sign", "on": "hpc", "takes": {"k": "make/k"}})
 

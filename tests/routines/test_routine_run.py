@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -234,6 +235,51 @@ def test_who_waits_is_told_once_how_it_went() -> None:
     assert (told.frame, told.call, told.output["steps"]["a"]["code"]) == (4, 2, 0)
     assert isinstance(why, run.Faulted)
     assert why.problem.detail == "a: the program ended with code 1"
+
+
+def job_fields(played: Play, id: str) -> dict[str, Any]:
+    known = played.known[ById("job", id)]
+    assert known is not None
+    return known.summary.fields
+
+
+def test_a_job_on_a_compute_is_told_once_with_its_files() -> None:
+    played = Play(content(step("a", on="centre/hpc"), step("b")))
+    for id in ("a", "b"):
+        job_fields(played, id)["working_files"] = [{"path": "note", "content": "x"}]
+    played.begin()
+
+    placed, own = (one.command for one in played.effects if isinstance(one, Order))
+    assert isinstance(placed, job_run.Begin)
+    assert isinstance(own, job_run.Begin)
+    assert placed.place == job_run.Place(compute="centre/hpc")
+    assert placed.work is not None
+    assert (placed.work.may_repeat, len(placed.work.working_files)) == (True, 1)
+    assert (placed.pinned.working_files, own.work, len(own.pinned.working_files)) == ((), None, 1)
+
+
+@pytest.mark.parametrize(
+    ("on", "status"), [("centre/hpc", "failure"), ("hpc", "running"), ("lab/hpc", "running")]
+)
+def test_an_environment_stays_here(on: str, status: str) -> None:
+    played = Play(content(step("a"), step("b", on=on)))
+    job_fields(played, "b")["environment"] = {"PIN": "1234"}
+    played.begin()
+
+    assert played.status == status
+    assert not [one for one in played.effects if status == "failure" and isinstance(one, Order)]
+
+
+def test_more_than_fits_into_a_message_ends_the_run_and_says_so() -> None:
+    played = Play(content(*(step(f"s-{number}") for number in range(4))))
+    for id in (f"s-{number}" for number in range(4)):
+        job_fields(played, id)["working_files"] = [
+            {"path": f"f-{number}", "content": "x" * 60_000} for number in range(3)
+        ]
+    played.begin()
+
+    assert played.state.ended is not None
+    assert (played.status, played.state.ended.reason.partition(":")[0]) == ("failure", "too_large")
 
 
 def begun() -> Play:
