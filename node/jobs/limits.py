@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     open_files: int = 1_024
     """Of one of its processes."""
     kept_files: int = 100
-    """How many of the files that it leaves are kept."""
+    """How many of the files that it leaves are kept, 100 at most."""
 
 
 def parse_limits(texts: Iterable[str], limits: Limits | None = None) -> Limits:

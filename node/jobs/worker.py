@@ -9,8 +9,6 @@ import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,8 +19,8 @@ from bus.streams import ConsumerSettings, work_settings
 from bus.tasks import end
 from messages import subjects
 from messages.envelope import Address, Outcome, derive
-from messages.job_run import TAIL_CHARACTERS, File, Result, Run, Started
-from node.jobs import inputs, scratch
+from messages.job_run import Result, Run, Started
+from node.jobs import inputs, outcome, scratch
 from node.jobs.checks import refusal
 from node.jobs.kept import Gone, Kept
 from node.jobs.live import Live
@@ -44,9 +42,6 @@ HANDS = 4
 LOOK_SECONDS = 5.0
 """How often is looked whether a run is still wanted, beside being told."""
 THIN_SECONDS = 3_600.0
-READ_BYTES = 4 * TAIL_CHARACTERS
-"""What is read of the end of an output, of which characters have up to four bytes."""
-NAMES = ("stdout", "stderr")
 
 _LOG = logging.getLogger("covey.jobs")
 
@@ -127,8 +122,8 @@ class Jobs:
 
     async def _may_start(self, work: Run, token: str) -> bool:
         """Say that it starts, and return whether it may: once, unless it may be repeated."""
-        outcome = await self._say(work.run, "start", {"token": token, "worker": self._name}, token)
-        return any(_is_start(event, token) for event in outcome.events)
+        told = await self._say(work.run, "start", {"token": token, "worker": self._name}, token)
+        return any(_is_start(event, token) for event in told.events)
 
     async def _result(self, work: Run, token: str, isolation: Isolation) -> Result:
         """Run it, and return what is to be told of it; what goes wrong here is told as well."""
@@ -155,7 +150,7 @@ class Jobs:
         program = Program(
             argv=pinned.argv,
             environment={**pinned.environment, "COVEY_RUN": work.run, "COVEY_KEY": work.key},
-            seconds=_seconds(work),
+            seconds=outcome.seconds(work),
             is_root=pinned.requires_root,
         )
 
@@ -173,25 +168,10 @@ class Jobs:
         return ended
 
     async def _told(self, work: Run, ended: Ended, place: scratch.Scratch) -> Result:
-        known = {one.path: _digest(one.content) for one in work.pinned.working_files}
-        known |= {one.path: one.sha256 for one in work.pinned.inputs}
-        limits = self._means.limits
+        most = self._means.limits.kept_files
 
         def keep(is_cancelled: threading.Event) -> Result:
-            files, left_out = self._kept.all_of(place.work, limits.kept_files, known, is_cancelled)
-            paths = dict(zip(NAMES, (place.stdout, place.stderr), strict=True))
-            long = [self._kept.one(path, name) for name, path in paths.items() if _is_long(path)]
-            return Result(
-                **_how(work, ended),
-                stdout=_tail(place.stdout),
-                stderr=_tail(place.stderr),
-                code=ended.code,
-                files=tuple(files),
-                files_left_out=left_out,
-                outputs=tuple(one for one in long if isinstance(one, File)),
-                seconds=round(ended.seconds, 3),
-                memory_bytes=ended.memory_bytes,
-            )
+            return outcome.of(work, ended, place, (self._kept, most, is_cancelled))
 
         return await in_thread(keep)
 
@@ -227,44 +207,3 @@ def _is_start(event: msgspec.Raw, token: str) -> bool:
     with suppress(msgspec.DecodeError):
         return msgspec.json.decode(event, type=Started).token == token
     return False
-
-
-def _seconds(work: Run) -> float:
-    """Return how long it may run: until its timeout, or the end of its slot."""
-    timeout = float(work.pinned.timeout_seconds)
-    return timeout if work.until is None else min(timeout, max(_left(work.until), 0.0))
-
-
-def _left(until: datetime) -> float:
-    return (until - datetime.now(UTC)).total_seconds()
-
-
-def _how(work: Run, ended: Ended) -> dict[str, Any]:
-    """Return the state in which it has ended, and why."""
-    reason, detail, state = ended.reason, ended.fault, "failure"
-    if reason in ("timeout", "cancelled"):
-        state = reason
-    elif not reason and not ended.fault and ended.code == 0:
-        state = "success"
-    if ended.fault:
-        reason = "cannot_start"
-    if reason == "timeout" and work.until is not None and _left(work.until) <= 0:
-        reason, detail = "slot_ended", "its slot is over"
-    if ended.survivors:
-        detail = f"{ended.survivors} of its processes could not be ended"
-    return {"state": state, "reason": reason, "detail": detail}
-
-
-def _is_long(path: Path) -> bool:
-    return path.stat().st_size > TAIL_CHARACTERS
-
-
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - READ_BYTES, 0))
-        text = file.read().decode(errors="replace")
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[-TAIL_CHARACTERS:]
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
