@@ -177,12 +177,8 @@ def summary(state: State) -> Summary | None:
     begun = state.begun
     if begun is None:
         return None
-    fields = {
-        "environment": begun.environment,
-        "target": begun.to,
-        "into": begun.into,
-        "is_plan": begun.is_plan,
-    }
+    fields: dict[str, Any] = {"environment": begun.environment, "target": begun.to, "into": begun.into}
+    fields["is_plan"] = begun.is_plan
     return Summary(status=state.status, parent=begun.workflow, at=begun.at, fields=fields)
 
 

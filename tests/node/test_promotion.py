@@ -196,3 +196,17 @@ async def test_who_promotes_needs_a_right_in_both(node: Operator, site: Site, tm
     assert (await ann.ask("promotion", "wait", "p-2"))["status"] == "deployed"
     versions = (await node.ask("workflow", "versions", "orders-staging"))["versions"]
     assert [one["author"] for one in versions] == ["user/ann"]
+
+
+async def test_an_environment_is_made_from_another_one_without_its_secrets(
+    node: Operator, site: Site
+) -> None:
+    await furnish(node, site, "dev")
+
+    await make(node, "copy", **{"from": "dev"})
+    await node.event("environment.filled", "copy")
+
+    found = await node.ask("environment", "get", "copy")
+    assert (found["variables"], found["secrets"]) == ({"region": "dev"}, {"key": False})
+    assert found["connections"] == (await node.ask("environment", "get", "dev"))["connections"]
+    assert (await node.ask("environment", "contents", "copy"))["secrets"] == {"key": None}
