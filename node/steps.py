@@ -15,6 +15,8 @@ from node.trail import Trail, out_lane
 from store.step import Dead, Handled, Listed, Outgoing, Recorded, Step
 
 TRIM = Trim()
+UNKEPT = frozenset({("environment", "set_secret")})
+"""Commands whose bodies are no evidence: what is wrong with one may be that it is a secret in clear."""
 
 
 def done_step(
@@ -90,7 +92,7 @@ def dead_step(trail: Trail, envelope: Envelope, fault: tuple[str, str, str], tra
             message=envelope.id,
             subject=f"{to.kind}.{to.id}.{envelope.verb}",
             headers=encode(_kept(envelope)),
-            body=envelope.body,
+            body=b"" if (to.kind, envelope.verb) in UNKEPT else envelope.body,
             code=fault[0],
             reason=fault[1],
             traceback=trace,

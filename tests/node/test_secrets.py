@@ -17,6 +17,8 @@ from urllib.parse import quote
 import pytest
 from aiohttp import ClientSession, web
 
+from bus.publisher import Outbound
+from messages import subjects
 from tests.calls.served import Site, serving
 from tests.environments import connect, keep, leaks, make, written
 from tests.node.serving import document, post
@@ -264,3 +266,19 @@ async def test_a_redirect_elsewhere_takes_no_secret_along(tmp_path: Path, site: 
     (asked,) = other.asked
     assert asked.headers["X-Other"] == "o"
     assert CORE not in str(_parts(asked))
+
+
+async def test_a_secret_in_clear_is_refused_and_not_kept_by_the_node(tmp_path: Path) -> None:
+    async with one_node(tmp_path / "lab", "lab") as node:
+        said = await node.call("environment", "main", "set_secret", name="pw", sealed=SECRET)
+        assert (said["code"], said["at"]) == ("not_sealed", "/sealed")
+        subject = subjects.command("lab", "environment", "main", "set_secret")
+        body = json.dumps({"name": "pw", "value": SECRET}).encode()
+        await node.bus.publish([Outbound(subject, "m-1", {}, body)])
+        await node.event("environment.dead", "main")
+        (letter,) = (await node.ask("node", "dead_letters"))["items"]
+
+    assert (letter["body"], letter["code"]) == ("", "invalid_message")
+    forms = written(SECRET)
+    database = (tmp_path / "lab" / "covey.db").read_bytes()
+    assert not [form for form in forms if form in database]
