@@ -13,6 +13,8 @@ from actors.flow.duration import after
 from actors.flow.fast import below
 from actors.flow.program import Program, Task
 
+LOG_ARGUMENTS = ("message", "level")
+
 
 def whole(program: Program) -> Iterator[Wrong]:
     """Check what stands beside the tasks."""
@@ -60,6 +62,8 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
             yield from _policy(f"{task.pointer}/with{at}", {} if "use" in policy else policy)
         if what in PROGRAM_ARGUMENTS:
             yield from _program(what, task)
+        if what == "log":
+            yield from _log(task)
         if what == "database" and "${" in str(task.body.get("with", {}).get("query", "")):
             yield Wrong(f"{task.pointer}/with/query", "a query is written out; what varies is for parameters")
     elif "@" in what or "://" in what:
@@ -69,6 +73,17 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
     else:
         known = [*CALLS, *program.document.get("use", {}).get("functions", {})]
         yield Wrong(f"{task.pointer}/call", f"there is no function {what}; there are {', '.join(known)}")
+
+
+def _log(task: Task) -> Iterator[Wrong]:
+    given, at = task.body.get("with", {}), f"{task.pointer}/with"
+    yield from (
+        Wrong(below(at, name), f"a call of log has {', '.join(LOG_ARGUMENTS)}")
+        for name in given
+        if name not in LOG_ARGUMENTS
+    )
+    if "message" not in given:
+        yield Wrong(at, "it does not say what to note: message is missing")
 
 
 def _program(what: str, task: Task) -> Iterator[Wrong]:
