@@ -41,7 +41,7 @@ class Trail:
     def event(self, cause: Envelope, type_: str, body: bytes) -> Outgoing:
         """Tell of the entity that was addressed what did not change it, as a CloudEvent."""
         # what changed nothing has no version of its own, so the message's id stands for it
-        return self._event(cause, self._common(cause), (f"{cause.id}.{type_}", type_, {}), body)
+        return self._event(cause, self._common(cause), (f"{cause.id}.{type_}", type_, ""), body)
 
     def events(self, cause: Envelope, recorded: Sequence[Recorded]) -> list[Outgoing]:
         """Tell all that happened because of one message, in its order."""
@@ -49,23 +49,23 @@ class Trail:
         found = []
         for one in recorded:
             id = f"{cause.to.kind}.{cause.to.id}.{one.version}"
-            version = {subjects.ENTITY_VERSION: str(one.version)}
+            version = f"{subjects.ENTITY_VERSION}: {one.version}\r\n"
             found.append(self._event(cause, common, (id, one.type, version), one.body))
         return found
 
-    def _event(
-        self, cause: Envelope, common: _Common, own: tuple[str, str, dict[str, str]], body: bytes
-    ) -> Outgoing:
+    def _event(self, cause: Envelope, common: _Common, own: tuple[str, str, str], body: bytes) -> Outgoing:
         message, type_, more = own
-        more[subjects.CE_ID] = message
-        more[subjects.CE_TYPE] = type_
-        more[subjects.TRACEPARENT] = f"00-{common.trace}-{span_of(message)}-01"
+        # as ``lines`` has it: no line break can be in these
+        headers = (
+            f"{subjects.CE_ID}: {message}\r\n{subjects.CE_TYPE}: {type_}\r\n"
+            f"{subjects.TRACEPARENT}: 00-{common.trace}-{span_of(message)}-01\r\n{more}"
+        )
         return Outgoing(
             position=self._next(),
             lane=EVT,
             subject=f"{common.subject}{type_.partition('.')[2]}",
             message=message,
-            headers=common.headers + lines(more),
+            headers=common.headers + headers.encode(),
             body=body,
             at=cause.at,
         )
