@@ -110,6 +110,7 @@ SPOKEN: dict[tuple[str, ...], tuple[str, ...]] = {
     ("dlq", "list"): (),
     ("peer", "invite"): ("j-guest",),
     ("run", "wait"): ("7", "--timeout", "0.5"),
+    ("user", "key"): ("/dev/null",),
 }
 """What is added to a verb so that it answers."""
 GIVEN = "{kind: workspace, id: j-ws, name: j-ws}"
