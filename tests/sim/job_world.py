@@ -40,7 +40,7 @@ OWNER, COMPUTE = "centre", "hpc"
 JOB, SLOTS = "work", "slots"
 LEAD = timedelta(seconds=90)
 LATE_SECONDS_MAX = 60
-DEATH = 0.06
+DEATH = 0.1
 """How often a worker is killed instead of doing the next thing."""
 
 
@@ -116,7 +116,7 @@ class JobNode(Node):
         body = encode({"token": held.token, "result": result})
         late = Outbound(subject, derive(held.token, "end"), {}, body)
         at = self.outside.now + self.outside.random.randint(5, LATE_SECONDS_MAX) * SECOND
-        if self.outside.weather.strikes(0.5):
+        if self.outside.weather.strikes(0.9):
             self.late.append((at, late))
 
     async def _next(self, held: Held) -> None:
