@@ -34,6 +34,8 @@ ASK_SHARE = 0.8
 SILENCES_MAX = 60
 """How many times a node may not answer, once a second, while it is waited for."""
 SILENT_SECONDS = 1.0
+STAYS_SECONDS = 10.0
+"""How long a workflow may stay where it is until people are told who is to bring it on."""
 LATE_SECONDS = 1.0
 """How much later than asked for an answer may come."""
 DIGITS = 8
@@ -175,12 +177,24 @@ async def ended(node: Client, what: tuple[str, str], each_seconds: float, second
     until = now() + seconds if seconds else None
     told = await node.ask(kind, "status", {"id": id})
     show.say(f"waiting for {dashed(kind)} {id}")
+    patience = STAYS_SECONDS
     with suppress(TimeoutError):
         async with asyncio.timeout_at(None if until is None else until + LATE_SECONDS):
             while not told["is_final"] and (until is None or until > now()):
                 left = each_seconds if until is None else min(each_seconds, until - now())
-                told = await ask_again(node, kind, {"id": id, "timeout": left})
+                before, told = told, await ask_again(node, kind, {"id": id, "timeout": min(left, patience)})
+                if told["state"] == before["state"] and patience < ASK_SECONDS_MAX:
+                    _say_who_is_needed(kind, told["state"])
+                patience = ASK_SECONDS_MAX
     return told
+
+
+def _say_who_is_needed(kind: str, state: str) -> None:
+    """Say which worker brings a workflow on from where it stays."""
+    plan = next(table for table in TABLES if table.kind == kind).plans.get(state)
+    if plan is not None:
+        worker = f"covey worker {plan.queue}"
+        show.say(f"still {state}: a {plan.queue} worker brings it on; see that one runs: {worker} --help")
 
 
 async def ask_again(node: Client, kind: str, asked: dict[str, Any]) -> dict[str, Any]:

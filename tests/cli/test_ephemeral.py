@@ -118,6 +118,15 @@ def test_waiting_ends_when_its_time_is_up(lab: Node) -> None:
     assert "after 0.5 s it is initialized; it goes on" in ran.stderr
 
 
+def test_who_waits_for_what_nobody_works_at_is_told_who_would(lab: Node) -> None:
+    lab.done("du-root", "begin", "e-alone", *ROOT)
+
+    ran = lab.run("du-root", "wait", "e-alone", "--for", "2", "--timeout", "0.5")
+
+    told = "still initialized: a files worker brings it on; see that one runs: covey worker files --help"
+    assert ran.stderr.count(told) == 1
+
+
 def test_waiting_for_what_was_never_begun_is_refused(lab: Node) -> None:
     assert "not_found" in lab.run("du-root", "wait", "e-never").stderr
     assert "wrong_kind" in lab.run("ping-registry", "wait", "e-slow").stderr
