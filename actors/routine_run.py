@@ -180,4 +180,5 @@ ACTOR: Actor[State, Any, Any] = Actor(
         "wait": Question(query=said.Wait, answer=_wait, waits=lambda state: state.ended is not None),
     },
     internal=frozenset({"begin", "heard"}),
+    belongs_to="routine",
 )
