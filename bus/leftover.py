@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from contextlib import suppress
@@ -12,6 +13,9 @@ from pathlib import Path
 from bus.config import LOOPBACK, write_private
 
 END_SECONDS = 5.0
+PORTS = range(20_000, 32_000)
+"""Below those that a system lends to connections that go out: it is to be free after each restart, too."""
+PORTS_TRIED_MAX = 50
 
 
 async def terminate(pid_file: Path, argument: str) -> None:
@@ -31,11 +35,18 @@ def remembered_port(path: Path, wanted: int) -> int:
     known = _read_number(path)
     if known is not None:
         return known
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = int(probe.getsockname()[1])
+    port = _free_port()
     write_private(path, str(port))
     return port
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on, at random: nodes that start side by side take different ones."""
+    for port in [*(secrets.choice(PORTS) for _ in range(PORTS_TRIED_MAX)), 0]:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return int(probe.getsockname()[1])
+    raise OSError("no port is free")
 
 
 def _read_number(path: Path) -> int | None:

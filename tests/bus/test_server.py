@@ -16,6 +16,7 @@ from bus.binary import NoServer
 from bus.config import Accounts, Config, render_accounts
 from bus.connection import Bus, connect
 from bus.consumer import Delivery
+from bus.leftover import remembered_port
 from bus.publisher import Outbound
 from bus.server import Server, ServerError
 from bus.streams import settings
@@ -86,6 +87,15 @@ async def test_no_connection_is_left_open_to_a_server_that_hangs_up(nats_server:
         warnings.simplefilter("always", ResourceWarning)
         gc.collect()
     assert said == []
+
+
+def test_the_port_that_is_kept_is_none_that_connections_are_lent(tmp_path: Path) -> None:
+    lent = range(*map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()))
+
+    ports = {remembered_port(tmp_path / str(number), 0) for number in range(20)}
+
+    assert len(ports) > 1
+    assert not ports & set(lent)
 
 
 async def test_a_new_start_keeps_url_and_messages(tmp_path: Path) -> None:
