@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, assert_never
 
 from actors import admitting
 from actors.actor import Order, Rejected, Turn
+from actors.fields import take
 from actors.ledger import Ledger, Line, Requester, requester
 from messages import booking_answers as answers
+from messages import reservation
 from messages.base import Message
 from messages.booking import (
     Aborted,
@@ -32,6 +34,18 @@ from messages.states import ENDED
 
 TAKEN = "another booking has the time now"
 """Why a slot that was confirmed, or is put back, is not there."""
+
+IN_WORDS_OF: Mapping[str, Mapping[type[Message], type[Message]]] = {
+    "reservation": {
+        answers.Held: reservation.Held,
+        answers.HoldRefused: reservation.HoldRefused,
+        answers.Confirmed: reservation.Confirmed,
+        answers.Expired: reservation.Expired,
+        answers.Aborted: reservation.Aborted,
+        answers.SlotsCancelled: reservation.SlotsCancelled,
+    }
+}
+"""How another kind than workflows is told the same."""
 
 
 def react(ledger: Ledger, event: Event, turn: Turn) -> list[Order]:
@@ -125,8 +139,10 @@ def answer(command: Command, refusal: Rejected, turn: Turn) -> list[Order]:
 def _to(asker: Address | None, node: str, told: Message, turn: Turn) -> list[Order]:
     if asker is None:
         return []
+    words = IN_WORDS_OF.get(asker.kind, {}).get(type(told))
+    said = told if words is None else take(words, told)
     # the node is the one that asked, whatever the message says: nobody has us write to a third
-    return [Order(Address(asker.kind, asker.id, "" if node == turn.node else node), told)]
+    return [Order(Address(asker.kind, asker.id, "" if node == turn.node else node), said)]
 
 
 def _me(turn: Turn) -> str:

@@ -21,6 +21,7 @@ PEERS_MAY: Mapping[str, frozenset[str]] = {
     "workflow": frozenset(
         {"held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled", "propose"}
     ),
+    "reservation": frozenset({"held", "hold_refused", "confirmed", "expired", "aborted", "slots_cancelled"}),
     "workspace": frozenset({"propose"}),
     "copy": frozenset({"put", "drop", "propose_refused"}),
     "peer": frozenset({"digest", "want", "ask", "answer"}),

@@ -13,6 +13,7 @@ from actors.ledger import (
     Ledger,
     Line,
     Requester,
+    booking_id,
     has_room_for,
     is_open_to,
     is_released,
@@ -36,7 +37,7 @@ from messages.booking import (
     Released,
     Slot,
 )
-from messages.envelope import derive, instant, micros
+from messages.envelope import instant, micros
 from messages.states import ENDED, State
 
 FORGET_EVERY = timedelta(days=1)
@@ -238,7 +239,7 @@ def mark(ledger: Ledger, command: Mark, turn: Turn) -> Sequence[Event]:
 
 def _draft(slot: Slot, command: Hold, one: Requester) -> Line:
     return Line(
-        booking=derive(f"{one.key}/{command.generation}", slot.execution),
+        booking=booking_id(one.key, command.generation, slot.execution),
         execution=slot.execution,
         generation=command.generation,
         start=micros(slot.start),

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.book import Book, Entry, change
-from messages.envelope import Address, micros
+from messages.envelope import Address, derive, micros
 from messages.states import State
 
 HOLD_LONGEST = timedelta(days=30)
@@ -111,6 +111,11 @@ def is_open_to(ledger: Ledger, peer: str) -> bool:
 def key(node: str, workflow: str) -> str:
     """Return the name of a workflow of a node."""
     return f"{node}/{workflow}"
+
+
+def booking_id(holder: str, generation: int, execution: str) -> str:
+    """Return the id of a slot, which who has it knows without being told."""
+    return derive(f"{holder}/{generation}", execution)
 
 
 def entries(holder: str, lines: Iterable[Line], is_held: bool) -> list[Entry]:

@@ -20,6 +20,7 @@ COLUMNS = {
     "shared_workspace": ("id", "name", "peers", "workspaces", "workflows", "version"),
     "peer": ("id", "state", "url", "unacknowledged", "oldest_at", "last_contact", "refused"),
     "booking": ("id", "status", "capacity", "count", "version"),
+    "reservation": ("id", "run", "resource", "start", "end", "units", "status"),
     "registry": ("id", "name", "roots_count", "repos_count", "version"),
     "repo": ("id", "registry_id", "global_path", "tier", "workflow", "error.message", "version"),
     "promotion": ("id", "workflow", "from", "to", "into", "status", "at"),

@@ -13,7 +13,7 @@ from actors.actor import Order, Task, Turn
 from actors.flow.actor import ACTOR
 from actors.flow.rewind import rewound
 from actors.flow.state import State
-from messages import job, routine, run
+from messages import job, reservation, routine, run
 from messages.base import Alarm
 from messages.envelope import ACTOR as SENDER
 from messages.envelope import Address, derive
@@ -88,10 +88,12 @@ class DryRun:
                 self.work.append(_child(effect.to.id, effect.command))
             elif isinstance(effect, Order) and isinstance(effect.command, job.Run | routine.Run):
                 self.work.append(_program(self._pointer(effect.command), effect.to.id, effect.command))
+            elif isinstance(effect, Order) and isinstance(effect.command, reservation.Begin):
+                self.work.append(_booking(self._pointer(effect.command), effect.to.id, effect.command))
             elif isinstance(effect, Order) and effect.to == Address("run", ID):
                 self.work.append(effect.command)
 
-    def _pointer(self, order: job.Run | routine.Run) -> str:
+    def _pointer(self, order: job.Run | routine.Run | reservation.Begin) -> str:
         frame = self.state.frames.get(int(order.reply_mark.partition(".")[0]))
         return "" if frame is None else frame.pointer
 
@@ -147,6 +149,26 @@ def _program(pointer: str, id: str, order: job.Run | routine.Run) -> run.Call:
         arguments={kind: id, "on": on} if on else {kind: id},
         attempt=1,
         key=order.run,
+    )
+
+
+def _booking(pointer: str, id: str, order: reservation.Begin) -> run.Call:
+    """Have a booking answered by who answers calls: nothing is booked."""
+    frame, _, call = order.reply_mark.partition(".")
+    return run.Call(
+        run=ID,
+        frame=int(frame),
+        call=int(call),
+        pointer=pointer,
+        kind="book",
+        arguments={
+            "resource": order.resource,
+            "start": order.start.isoformat(),
+            "end": order.end.isoformat(),
+            "units": order.units,
+        },
+        attempt=1,
+        key=id,
     )
 
 

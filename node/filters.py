@@ -25,6 +25,7 @@ ALIASES = {
     "command": {"executable": "parent"},
     "job": {"command": "parent"},
     "job_run": {"job": "parent", "state": "status"},
+    "reservation": {"run": "parent", "state": "status"},
     "routine_run": {"routine": "parent", "state": "status"},
 }
 """What the wire calls the columns of a kind's listing."""

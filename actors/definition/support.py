@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-CALLS: Final = ("http", "openapi", "log", "database", "email", "slack", "job", "routine")
+CALLS: Final = ("http", "openapi", "log", "database", "email", "slack", "job", "routine", "book")
 """What ``call`` knows, beside the functions of the definition."""
 PROGRAM_ARGUMENTS: Final = {"job": ("job", "on", "mayRepeat"), "routine": ("routine",)}
 """What a call is given: the id; for a job, a compute that is booked, whether it may be started again."""

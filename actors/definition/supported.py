@@ -9,6 +9,8 @@ from typing import Any
 from actors.definition.names import policies
 from actors.definition.support import AUTHENTICATIONS, CALLS, PROGRAM_ARGUMENTS, RUNS, UNSUPPORTED
 from actors.definition.wrong import Wrong
+from actors.flow import booking
+from actors.flow.booking import BOOK
 from actors.flow.duration import after
 from actors.flow.fast import below
 from actors.flow.program import Program, Task
@@ -64,6 +66,8 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
             yield from _program(what, task)
         if what == "log":
             yield from _log(task)
+        if what == BOOK:
+            yield from _book(task)
         if what == "database" and "${" in str(task.body.get("with", {}).get("query", "")):
             yield Wrong(f"{task.pointer}/with/query", "a query is written out; what varies is for parameters")
     elif "@" in what or "://" in what:
@@ -84,6 +88,13 @@ def _log(task: Task) -> Iterator[Wrong]:
     )
     if "message" not in given:
         yield Wrong(at, "it does not say what to note: message is missing")
+
+
+def _book(task: Task) -> Iterator[Wrong]:
+    """Check what is written out; what is computed is checked when it is known."""
+    given, at = task.body.get("with", {}), f"{task.pointer}/with"
+    computed = [name for name, value in given.items() if "${" in str(value)]
+    yield from (Wrong(below(at, name) if name else at, why) for name, why in booking.wrong(given, computed))
 
 
 def _program(what: str, task: Task) -> Iterator[Wrong]:

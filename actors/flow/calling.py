@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+from actors.flow import booking
+from actors.flow.booking import BOOK
 from actors.flow.errors import fault
 from actors.flow.fast import below, expression
 from actors.flow.moment import Moment
@@ -34,6 +36,8 @@ def call(now: Moment) -> TaskEvent:
     given = _given(now)
     if what in PROGRAMS:
         _check_program(now, what, given)
+    if what == BOOK:
+        given = _wanted(now, given)
     return _called(now, what, given)
 
 
@@ -45,6 +49,16 @@ def _check_program(now: Moment, what: str, given: Mapping[str, Any]) -> None:
         raise fault("configuration", now.frame.pointer, "on is the id of a compute, or <node>/<id>")
     if not isinstance(repeats, bool):
         raise fault("configuration", now.frame.pointer, "mayRepeat is true or false")
+
+
+def _wanted(now: Moment, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return from when to when what is booked; without a start, from now on."""
+    for name, why in booking.wrong(given):
+        raise fault("configuration", now.frame.pointer, f"{name or 'with'}: {why}")
+    try:
+        return booking.wanted(given, now.at)
+    except (OverflowError, ValueError) as error:
+        raise fault("configuration", now.frame.pointer, f"start: {error}") from error
 
 
 def _log(now: Moment) -> Logged:

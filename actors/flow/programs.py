@@ -1,4 +1,4 @@
-"""Jobs and routines that tasks of a run wait for: begun, told their end, and given up."""
+"""Jobs, routines and bookings that tasks of a run wait for: begun, told their end, and given up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.actor import Order, Turn
+from actors.flow import booking
+from actors.flow.booking import BOOK
 from actors.flow.state import State
-from messages import job, job_run, routine, routine_run
+from messages import job, job_run, reservation, routine, routine_run
 from messages.envelope import Address, derive
 from messages.task_events import Called
 
@@ -15,11 +17,17 @@ JOB: Final = "job"
 ROUTINE: Final = "routine"
 PROGRAMS: Final = (JOB, ROUTINE)
 """What ``call`` names, and the argument that says which."""
+ORDERED: Final = (*PROGRAMS, BOOK)
+"""The calls that other entities of the node answer."""
+RESERVATION: Final = "reservation"
 
 
 def begin(state: State, event: Called, turn: Turn) -> Order:
-    """Have a job or a routine run, and be told its end."""
+    """Have a job or a routine run, or time booked, and be told what came of it."""
     run, mark = id_of(state, event.kind, turn.me.id, event.frame), f"{event.frame}.{event.attempt}"
+    if event.kind == BOOK:
+        begin = booking.begin(event, turn, mark)
+        return Order(Address(RESERVATION, run), begin)
     id = str(event.arguments[event.kind])
     if event.kind == ROUTINE:
         return Order(Address(ROUTINE, id), routine.Run(run=run, reply_to=turn.me, reply_mark=mark))
@@ -48,6 +56,8 @@ def id_of(state: State, kind: str, me: str, frame: int) -> str:
 def cancel(state: State, kind: str, frame: int, turn: Turn) -> Order:
     """Give up what a task has waited for."""
     run, reason = id_of(state, kind, turn.me.id, frame), "given up above"
+    if kind == BOOK:
+        return Order(Address(RESERVATION, run), reservation.Cancel(reason=reason))
     if kind == ROUTINE:
         return Order(Address("routine_run", run), routine_run.Cancel(reason=reason))
     return Order(Address("job_run", run), job_run.Cancel(reason=reason))

@@ -10,7 +10,7 @@ from actors.actor import Effect, Order, Rejected, Task, Turn
 from actors.flow import programs
 from actors.flow.calling import is_once
 from actors.flow.errors import standard
-from actors.flow.programs import PROGRAMS
+from actors.flow.programs import ORDERED
 from actors.flow.state import Frame, State
 from actors.flow.step import expressions
 from messages import execution, run, workflow
@@ -65,7 +65,7 @@ def _call(state: State, event: Called, turn: Turn) -> list[Effect]:
         return []  # it was given up with the same message
     if event.kind == "workflow":
         return [_launch(state, event, turn)]
-    if event.kind in PROGRAMS:
+    if event.kind in ORDERED:
         return [programs.begin(state, event, turn)]
     work = run.Call(
         run=turn.me.id,
@@ -113,7 +113,7 @@ def _deadline(state: State, frame: Frame | None, until: datetime | None) -> date
 def _give_up(state: State, event: TaskCancelled | TaskFailed, turn: Turn) -> list[Effect]:
     """Cancel the run that a task has waited for; other calls are stopped by their workers."""
     body = state.program[event.pointer].body
-    if body.get("call") in PROGRAMS:
+    if body.get("call") in ORDERED:
         return [programs.cancel(state, body["call"], event.frame, turn)]
     said = body.get("run", {})
     if "workflow" not in said or said.get("await") is False:
@@ -128,7 +128,7 @@ def _cancel_children(state: State, turn: Turn) -> list[Effect]:
     waiting = [frame for frame in state.frames.values() if frame.is_calling]
     runs = [_cancel(one.id, turn) for one in waiting if "workflow" in state.task(one).body.get("run", {})]
     called = [(one.id, state.task(one).body.get("call")) for one in waiting]
-    return [*runs, *(programs.cancel(state, what, id, turn) for id, what in called if what in PROGRAMS)]
+    return [*runs, *(programs.cancel(state, what, id, turn) for id, what in called if what in ORDERED)]
 
 
 def _cancel(frame: int, turn: Turn) -> Order:
