@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.fault.process import node_process
 from tests.federation.stage import at, booked, fresh, gone, instant, offer, places, slots
-from tests.nodes import Operator
+from tests.nodes import Operator, meet, operating
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,22 +109,24 @@ async def test_the_owner_takes_it_back_and_it_is_known(lab: Operator, centre: Op
     assert (found["status"], found["reason"]) == ("lost", "repairs")
 
 
-async def test_a_run_goes_on_that_was_interrupted_while_the_owner_was_away(tmp_path: Path) -> None:
-    async with places(tmp_path, "lab", "centre") as (lab, centre):
-        near = await offer(centre.node, lab.node)
-        await centre.stop()
-        waits = await launched(lab.node, {"slot": call(f"centre/{near}")})
-        given_up = await launched(
-            lab.node, {"slot": {**call(f"centre/{near}"), "timeout": {"after": "PT1S"}}}
-        )
-        late = await ended(lab.node, given_up)
-        await lab.stop()
+async def test_a_run_goes_on_whose_node_was_killed_while_the_owner_was_away(tmp_path: Path) -> None:
+    async with node_process(tmp_path) as process, places(tmp_path, "centre") as (centre,):
+        await process.start()
+        async with operating(process.data) as lab:
+            await meet(centre.node, lab)
+            near = await offer(centre.node, lab)
+            await centre.stop()
+            waits = await launched(lab, {"slot": call(f"centre/{near}")})
+            late = {**call(f"centre/{near}"), "timeout": {"after": "PT1S"}}
+            told = await ended(lab, await launched(lab, {"slot": late}))
+            assert told["error"]["type"].endswith("/timeout")
+            await process.end()
 
-        await lab.start()
+        await process.start()
         await centre.start()
 
-        told = await lab.node.becomes(lambda: lab.node.ask("run", "get", waits), lambda one: one["ended_at"])
+        async with operating(process.data) as lab:
+            told = await lab.becomes(lambda: lab.ask("run", "get", waits), lambda one: one["ended_at"])
         assert told["status"] == "success", told
-        assert late["error"]["type"].endswith("/timeout")
         (slot,) = await booked(centre.node, near, "scheduled")
         assert slot["booking"] == told["output"]["booking"]

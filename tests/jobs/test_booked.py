@@ -132,6 +132,22 @@ async def test_the_workflow_that_is_planned_runs_it_in_its_own_booking(trio: Tri
     assert run["output"]["stdout"] == "public part\n"
 
 
+async def test_a_run_books_and_runs_its_job_there(trio: Trio) -> None:
+    compute, id = await offer(trio.centre, trio.lab), fresh("wf")
+    on = f"centre/{compute}"
+    definition = calling(await made(trio, "print('booked')"), on=on)
+    definition["do"].insert(
+        0, {"slot": {"call": "book", "with": {"resource": on, "duration": {"minutes": 5}}}}
+    )
+
+    await trio.lab.done("workflow", id, "save", name=id, definition=definition)
+    run = (await trio.lab.done("workflow", id, "launch"))["extra"]["run"]
+    told = await trio.lab.becomes(lambda: trio.lab.ask("run", "get", run), lambda one: one["ended_at"])
+
+    assert told["status"] == "success", told
+    assert told["output"]["stdout"] == "booked\n"
+
+
 async def test_without_an_execution_any_booking_of_the_node_will_do(trio: Trio, slot: Booked) -> None:
 
     run = await begun(trio.lab, await made(trio, "print(1)"), on=slot.compute)
