@@ -32,6 +32,13 @@ class Guest:
     async def ask(self, kind: str, query: str, id: str = "") -> Any:
         return await self._say(subjects.ask("lab", kind, query, id), {})
 
+    async def is_heard(self) -> bool:
+        try:
+            await self.ask("node", "whoami")
+        except OSError:
+            return False
+        return True
+
     async def _say(self, subject: str, body: Any) -> Any:
         said = subjects.spoken(self.name, subject)
         return json.loads(await self.bus.request(said, json.dumps(body).encode(), {}, WAIT_SECONDS))
@@ -49,7 +56,9 @@ async def guest(operator: Operator, directory: Path, name: str) -> AsyncIterator
             except OSError:
                 await asyncio.sleep(0.02)  # the server is told of a new user in a moment
     async with bus:
-        yield Guest(name, bus)
+        one = Guest(name, bus)
+        await eventually(one.is_heard)  # a new account has what it imports a moment after it is there
+        yield one
 
 
 async def eventually(look: Callable[[], Any]) -> None:
