@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
 import pytest
 
+from bus.tasks import end
 from tests.federation.stage import fresh
 from tests.jobs.hostile import KINDS, scripts
 from tests.jobs.local import begun, program
@@ -36,9 +36,7 @@ async def test_a_node_that_is_attacked_by_its_jobs_goes_on(
         asking = asyncio.create_task(_keep_asking(lab, attacked))
         async with asyncio.timeout(30 + 3 * COUNT):
             ended = [await _ended(lab, run) for run in runs]
-        asking.cancel()
-        with suppress(asyncio.CancelledError):
-            await asking
+        await end([asking])
         health = await lab.ask("node", "health")
 
     assert {one["status"] for one in ended} <= {"success", "failure", "timeout"}
