@@ -79,8 +79,13 @@ def _call(program: Program, task: Task) -> Iterator[Wrong]:
         yield Wrong(f"{task.pointer}/call", f"there is no function {what}; there are {', '.join(known)}")
 
 
+def _given(task: Task) -> tuple[Mapping[str, Any], str]:
+    """Return what a call is given, and where that is; the call itself where it is given nothing."""
+    return task.body.get("with", {}), f"{task.pointer}/with" if "with" in task.body else task.pointer
+
+
 def _log(task: Task) -> Iterator[Wrong]:
-    given, at = task.body.get("with", {}), f"{task.pointer}/with"
+    given, at = _given(task)
     yield from (
         Wrong(below(at, name), f"a call of log has {', '.join(LOG_ARGUMENTS)}")
         for name in given
@@ -92,13 +97,13 @@ def _log(task: Task) -> Iterator[Wrong]:
 
 def _book(task: Task) -> Iterator[Wrong]:
     """Check what is written out; what is computed is checked when it is known."""
-    given, at = task.body.get("with", {}), f"{task.pointer}/with"
+    given, at = _given(task)
     computed = [name for name, value in given.items() if "${" in str(value)]
     yield from (Wrong(below(at, name) if name else at, why) for name, why in booking.wrong(given, computed))
 
 
 def _program(what: str, task: Task) -> Iterator[Wrong]:
-    given, at, names = task.body.get("with", {}), f"{task.pointer}/with", PROGRAM_ARGUMENTS[what]
+    (given, at), names = _given(task), PROGRAM_ARGUMENTS[what]
     if unknown := [name for name in given if name not in names]:
         yield Wrong(f"{at}/{unknown[0]}", f"a call of a {what} has {', '.join(names)}")
     if what not in given:

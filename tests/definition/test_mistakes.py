@@ -35,7 +35,7 @@ do: [{a: {call: http, with: {method: get, endpoint: {uri: b, authentication: {us
 do: [{a: {call: http, with: {method: get, endpoint: {uri: b, authentication: {digest: {username: a, password: b}}}}}}] | /do/0/a/with/endpoint/authentication/digest | authentication digest: it is of the past
 do: [{a: {call: http, with: {method: get, endpoint: {uri: b, authentication: {bearer: {use: s}}}}}}] | /do/0/a/with/endpoint/authentication/bearer/use | authentication by the name of a secret: write
 do: [{a: {call: log, with: {mesage: b}}}]             | /do/0/a/with/mesage | a call of log has message, level
-do: [{a: {call: log}}]                                | /do/0/a/with | it does not say what to note: message is missing
+do: [{a: {call: log}}]                                | /do/0/a | it does not say what to note: message is missing
 do: [{a: {call: nosuch}}]                             | /do/0/a/call | there is no function nosuch; there are http, openapi
 do: [{a: {call: mcp, with: {method: tools/list, transport: {http: {endpoint: b}}}}}] | /do/0/a/call | call mcp: the protocol is not implemented
 do: [{a: {call: database, with: {query: "SELECT ${ .x }"}}}] | /do/0/a/with/query | a query is written out; what varies

@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -264,8 +265,12 @@ def environment(child: int) -> bytes:
 
 
 def opened(child: int) -> set[str]:
-    """Return what a process holds open."""
-    return {str(path.readlink()).partition(":")[0] for path in Path("/proc", str(child), "fd").iterdir()}
+    """Return what a process holds open, but for what it closes meanwhile."""
+    found: set[str] = set()
+    for path in Path("/proc", str(child), "fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(path.readlink()).partition(":")[0])
+    return found
 
 
 async def test_a_child_has_nothing_and_may_open_nothing(evaluator: Evaluator) -> None:
