@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 from actors.du_root import ACTOR as DU_ROOT
 from bench.aggregates import PATHS, Library
 from bench.report import median, tell
+from cli.up import GARBAGE_OBJECTS
 from messages.base import encode
 from messages.envelope import Address, Envelope
 from node.engine import Engine
@@ -39,7 +41,9 @@ Append = Callable[[int, int], Awaitable[None]]
 
 
 async def run(directory: Path) -> None:
-    """Measure appends in turn, several rounds, then replays."""
+    """Measure appends in turn, then replays; the garbage is collected as in a node, for both."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
     rounds = [await _round(directory / f"round-{number}") for number in range(ROUNDS)]
     tell("histories", "events a second, all of them on the disk (synchronous = FULL)", _rates(rounds))
     replays = [await _replays_of_covey(directory / "long"), _replays_of_library(directory / "long")]
