@@ -21,8 +21,9 @@ check: .venv/ready         ## Run what a change must pass: style, types, tests.
 bench: .venv/bench         ## Measure: a table and a JSON line each.
 	@$(BIN)/python -m bench
 
-soak: .venv/ready          ## Run many more simulated schedules, faults and malformed messages.
-	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest tests/sim tests/fault -x
+soak: .venv/ready          ## Run many more simulated schedules, faults, hostile jobs and drawn cases.
+	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest -x tests/sim tests/fault tests/jobs tests/flags \
+		tests/executables tests/routines tests/actors tests/flow
 
 sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug; OF=unfreezes or routines is of those).
 	@$(BIN)/python -m tests.sim $(OF) $(SEED) $(BUG)

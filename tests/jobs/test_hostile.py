@@ -20,6 +20,8 @@ from tests.jobs.stage import ALL, BEST, MISSING, SMALL, marked, python, ran
 COUNT = 200 if os.environ.get("COVEY_SOAK") else len(KINDS)
 SECONDS = 0.6
 AT_ONCE = 4
+OTHERS_SECONDS = 120.0
+"""How long the jobs of tests that run beside this one may take to their end."""
 
 
 async def test_hostile_jobs_leave_no_process_and_no_file_outside(tmp_path: Path) -> None:
@@ -43,7 +45,9 @@ async def test_hostile_jobs_leave_no_process_and_no_file_outside(tmp_path: Path)
             group.create_task(one(name, script))
 
     assert marked(mark) == []
-    assert _users() == set()
+    async with asyncio.timeout(OTHERS_SECONDS):
+        while _users():  # jobs of tests that run beside this one end; what has survived stays
+            await asyncio.sleep(0.1)
     assert list((tmp_path / "scratch").iterdir()) == []
     if BEST == "bubblewrap":
         assert [(one.name, one.read_text()) for one in outside.iterdir()] == [("kept", "as it was")]
