@@ -21,6 +21,8 @@ from messages import subjects
 
 BUFFER = 2048
 """How many messages a consumer asks for at a time."""
+REFUSALS_BELIEVED = 3
+"""How often in a row: a server that reads its configuration again refuses whoever is just coming in."""
 _REFUSED = "authorization violation"
 
 
@@ -66,6 +68,8 @@ class Bus:
         self._connected = asyncio.Event()
         self._closed = asyncio.Event()
         self._was_open = False
+        self._refusals = 0
+        self._is_thrown_out = asyncio.Event()
         self._publisher = Publisher(client, self._connected)
         self._consumers: list[Consumer] = []
         self._services: list[Served] = []
@@ -74,6 +78,11 @@ class Bus:
     def is_connected(self) -> bool:
         """Whether the server can be reached now."""
         return self._client.is_connected
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection has ended for good."""
+        return self._closed.is_set()
 
     @property
     def stalls(self) -> int:
@@ -263,16 +272,27 @@ class Bus:
             closed_cb=self._ended,
         )
         self._was_open = True
+        self._refusals = 0
         self._connected.set()
         await self._crew.open()
+        self._crew.start(self._leave())
 
     def _errored_beside(self, error: Exception) -> None:
         self.on_error(error)
 
     async def _errored(self, error: Exception) -> None:
-        if not self._was_open and _REFUSED in str(error).lower():
-            raise PermissionError("the server does not know our key")  # ends the attempt to connect
+        if _REFUSED in str(error).lower():
+            self._refusals += 1
+            if self._refusals >= REFUSALS_BELIEVED:
+                if not self._was_open:
+                    raise PermissionError("the server does not know our key")  # ends the attempt to connect
+                self._is_thrown_out.set()
         self.on_error(error)
+
+    async def _leave(self) -> None:
+        """Close for good what the server refuses again and again."""
+        await self._is_thrown_out.wait()
+        await self._client.close()
 
     async def _disconnected(self) -> None:
         self._connected.clear()
@@ -283,6 +303,7 @@ class Bus:
 
     async def _reconnected(self) -> None:
         self._connected.set()
+        self._refusals = 0
         for consumer in self._consumers:
             if not consumer.is_held:
                 await consumer.pull_again()

@@ -69,8 +69,11 @@ class Link:
     async def _run(self) -> None:
         delay = RETRY_SECONDS_FIRST
         while True:
-            if await self._read():
-                delay = RETRY_SECONDS_FIRST
+            try:
+                if await self._read():
+                    delay = RETRY_SECONDS_FIRST
+            except Exception as error:  # the server may throw us out while we ask it for the first time
+                self._on_error(error)
             await asyncio.sleep(delay)
             delay = min(delay * 2, RETRY_SECONDS_MAX)
 

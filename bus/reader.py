@@ -6,12 +6,16 @@ import asyncio
 from typing import Any
 
 from nats.aio.client import Client
+from nats.errors import Error
+from nats.protocol.parser import PERMISSIONS_ERR
 
 from bus.tasks import end
 from messages import subjects
 
 UNREADABLE = {subjects.EXPECT: "unreadable"}
 """The headers of a message whose own cannot be read: no command with these is taken."""
+
+QUOTES = "'"
 
 
 class Reader(Client):
@@ -36,6 +40,14 @@ class Reader(Client):
             if self._transport is not None:
                 self._transport.close()  # type: ignore[no-untyped-call]  # the library ships no type of it
             raise
+
+    async def _process_err(self, err_msg: str) -> None:
+        # The server hangs up after it has said this, and may take us the next time: one that reads its
+        # configuration again throws out whoever is just coming in. The library would be closed for good.
+        if PERMISSIONS_ERR in f"nats: {err_msg}":
+            await super()._process_err(err_msg)
+        else:
+            await self._process_op_err(Error(f"nats: {err_msg.strip(QUOTES)}"))
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         await super()._close(status, do_cbs)

@@ -18,7 +18,7 @@ from bus.keys import Key, verify
 from bus.link import Link
 from bus.server import Server
 from bus.streams import OUT, out_settings
-from bus.tasks import Crew
+from bus.tasks import Crew, end
 from messages import subjects
 from messages.base import encode
 from messages.envelope import ACTOR, Address, Envelope
@@ -188,35 +188,42 @@ class Links:
         if connection.link is not None:
             await connection.link.stop()
         await connection.crew.close()
-        if connection.out is not None:
-            await connection.out.close()
 
     async def _go_out(self, peer: str, connection: Connection) -> None:
-        """Connect to the peer's account on our own NATS and publish there; the account may be made later."""
-        while connection.out is None:
+        """Say in the peer's account on our own NATS what is for it; the account may be made later."""
+        while True:
             try:
-                connection.out = await connect(
-                    self.url,
-                    name=f"covey-out-{peer}",
-                    seed_path=self.contacts.key(peer, "account").seed_path,
-                    tls=self.tls,
-                    on_error=self.report,
-                    on_reconnect=lambda: connection.crew.start(self._heal(peer, connection)),
-                )
-            except (OSError, ValueError) as error:
+                await self._speak(peer, connection)
+            except Exception as error:  # whatever a connection that ends raises of itself
                 self.report(error)
-                await asyncio.sleep(RETRY_SECONDS)
-        out = connection.out
-        await self._heal(peer, connection)
-        await self._invite_desk(peer, out)
-        connection.is_open.set()
-        ways = (out.publish, dress_signed(self.identity.sign))
-        connection.relay = Relay(self.store, [out_lane(peer)], ways, self.intake.note_sent)
-        await connection.relay.run()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _speak(self, peer: str, connection: Connection) -> None:
+        """Publish until the server throws us out."""
+        async with await connect(
+            self.url,
+            name=f"covey-out-{peer}",
+            seed_path=self.contacts.key(peer, "account").seed_path,
+            tls=self.tls,
+            on_error=self.report,
+            on_reconnect=lambda: connection.crew.start(self._heal(peer, connection)),
+        ) as out:
+            connection.out = out
+            await self._heal(peer, connection)
+            await self._invite_desk(peer, out)
+            connection.is_open.set()
+            ways = (out.publish, dress_signed(self.identity.sign))
+            connection.relay = Relay(self.store, [out_lane(peer)], ways, self.intake.note_sent)
+            relaying = asyncio.create_task(connection.relay.run())
+            try:
+                await out.wait_closed()
+            finally:
+                connection.is_open.clear()
+                await end([relaying])
 
     async def _heal(self, peer: str, connection: Connection) -> None:
         """Make the stream to a peer again if the broker has lost it, and say again what was in it."""
-        while (out := connection.out) is not None:
+        while (out := connection.out) is not None and not out.is_closed:
             try:
                 await out.ensure(out_settings(self.node, peer))
                 await self._say_lost(out_lane(peer), await out.stream_state(OUT))

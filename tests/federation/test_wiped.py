@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
+from bus.keys import create_seed
 from node.settings import Settings
-from tests.nodes import federation
+from tests.jobs.stage import until
+from tests.nodes import WAIT_SECONDS, federation
 
 
 def wipe(data: Path) -> None:
@@ -52,3 +57,44 @@ def test_a_password_in_a_url_is_refused_before_anybody_is_told_of_it(tmp_path: P
         settings.check()
 
     assert "s3cret" not in str(refused.value)
+
+
+class Log(logging.Handler):
+    """Tells when something was logged."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.has_come = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self.has_come.set()
+
+
+def told(data: Path, *, instead: tuple[str, str]) -> None:
+    """Have the NATS server of a node read its configuration with one word instead of another."""
+    path = data / "nats" / "nats.conf"
+    path.write_text(path.read_text().replace(*instead))
+    os.kill(int((data / "nats" / "nats.pid").read_text()), signal.SIGHUP)
+
+
+async def test_what_is_said_to_a_peer_arrives_though_the_server_threw_us_out_of_its_account(
+    tmp_path: Path,
+) -> None:
+    async with federation(tmp_path, "lab", "centre") as (lab, centre):
+        conf = tmp_path / "lab" / "nats" / "nats.conf"
+        await until(lambda: ".meet" not in conf.read_text())  # the invitation is closed: no more reloads
+        ours = re.search(r"PEER_centre.*?nkey: (\w+)", conf.read_text(), re.S)
+        assert ours is not None
+        nobody, log = create_seed(tmp_path / "nobody.nk").public, Log("does not know our key")
+        logging.getLogger("covey").addHandler(log)
+
+        told(tmp_path / "lab", instead=(ours[1], nobody))
+        await lab.done("resource", "after", "save", name="After", type="data", public=True)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await log.has_come.wait()
+        told(tmp_path / "lab", instead=(nobody, ours[1]))
+
+        assert (await centre.event("copy.stored", name="After"))["owner"] == "lab"
+    logging.getLogger("covey").removeHandler(log)

@@ -195,10 +195,10 @@ async def test_a_worker_that_is_killed_leaves_no_process_and_a_directory_that_is
 
 
 async def test_a_keeper_that_is_killed_takes_what_it_keeps_along(tmp_path: Path, level: Level) -> None:
-    mark = f"mark-{tmp_path.name}-{level}"
+    mark, others = f"mark-{tmp_path.name}-{level}", _children()
     running = asyncio.create_task(ran(tmp_path, level, python(SLEEP, mark)))
     await until(lambda: marked(mark))
-    (keeper,) = [pid for pid in descendants(os.getpid()) if _parent(pid) == os.getpid() and _words(pid)]
+    (keeper,) = _children() - others
 
     os.kill(keeper, signal.SIGKILL)
     seen = await running
@@ -282,6 +282,11 @@ async def test_what_it_shuts_and_nests_is_removed(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).parents[2]
+
+
+def _children() -> set[int]:
+    """Return the processes that this one has begun and that still run something."""
+    return {pid for pid in descendants(os.getpid()) if _parent(pid) == os.getpid() and _words(pid)}
 
 
 def _parent(pid: int) -> int:
