@@ -56,8 +56,16 @@ class ServerFacts(NamedTuple):
 class Bus:
     """An open connection; every method may be called again after a failure."""
 
-    def __init__(self, client: Client, on_error: Report, on_reconnect: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        on_error: Report,
+        on_reconnect: Callable[[], object],
+        *,
+        leaves_when_refused: bool,
+    ) -> None:
         self._client = client
+        self._leaves_when_refused = leaves_when_refused
         self.on_error = on_error
         """Called with each error that nobody waits for."""
         self.on_reconnect = on_reconnect
@@ -275,7 +283,8 @@ class Bus:
         self._refusals = 0
         self._connected.set()
         await self._crew.open()
-        self._crew.start(self._leave())
+        if self._leaves_when_refused:
+            self._crew.start(self._leave())
 
     def _errored_beside(self, error: Exception) -> None:
         self.on_error(error)

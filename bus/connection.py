@@ -47,10 +47,14 @@ async def connect(
     inbox_prefix: str = INBOX,
     within_seconds: float = CONNECT_SECONDS,
     reconnect_seconds_max: float = RECONNECT_SECONDS_MAX,
+    leaves_when_refused: bool = False,
     on_error: Report = lambda _: None,
     on_reconnect: Callable[[], object] = lambda: None,
 ) -> Bus:
-    """Connect, and stay connected for ever; raises PermissionError, or ConnectionError in the end."""
+    """Connect, and stay connected for ever; raises PermissionError, or ConnectionError in the end.
+
+    With ``leaves_when_refused`` it ends once the server has refused us ``REFUSALS_BELIEVED`` times in a row.
+    """
     options: dict[str, Any] = {
         **_OPTIONS,
         "servers": url,
@@ -62,7 +66,7 @@ async def connect(
         "reconnect_to_server_handler": _backoff(reconnect_seconds_max),
     }
     client = Reader()
-    bus = Bus(client, on_error, on_reconnect)
+    bus = Bus(client, on_error, on_reconnect, leaves_when_refused=leaves_when_refused)
     try:
         await asyncio.wait_for(bus.open(options), within_seconds)
     except TimeoutError as error:

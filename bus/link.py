@@ -88,6 +88,7 @@ class Link:
                 inbox_prefix=f"{INBOX}.{self._name}",
                 within_seconds=CONNECT_SECONDS,
                 reconnect_seconds_max=RETRY_SECONDS_MAX,
+                leaves_when_refused=True,
                 on_error=self._on_error,
             )
         except (OSError, ValueError) as error:

@@ -117,7 +117,9 @@ def read_endpoint(data: Path) -> Endpoint:
 
 
 @asynccontextmanager
-async def connected(data: Path, seconds: float, key: Path | None = None) -> AsyncIterator[Client]:
+async def connected(
+    data: Path, seconds: float, key: Path | None = None, *, leaves_when_refused: bool = False
+) -> AsyncIterator[Client]:
     """Connect to the node of a data directory, as the owner of a key; raises Mistake when none runs."""
     endpoint = read_endpoint(data)
     speak = _speak(data, endpoint, key)
@@ -130,6 +132,7 @@ async def connected(data: Path, seconds: float, key: Path | None = None) -> Asyn
             seed_path=seed,
             credentials=Path(credentials) if credentials and seed is None else None,
             tls=_tls(endpoint.nats_url),
+            leaves_when_refused=leaves_when_refused,
             within_seconds=CONNECT_SECONDS if _is_alive(endpoint.pid) else GONE_SECONDS,
         )
     except PermissionError as error:

@@ -44,9 +44,9 @@ class Session:
     key: Path | None = None
     """Whose key signs; None: that of the first admin, where it can be read."""
 
-    def node(self) -> AbstractAsyncContextManager[Client]:
+    def node(self, *, leaves_when_refused: bool = False) -> AbstractAsyncContextManager[Client]:
         """Connect to the node."""
-        return connected(self.data, self.seconds, self.key)
+        return connected(self.data, self.seconds, self.key, leaves_when_refused=leaves_when_refused)
 
     def show(self, value: Any, render: Callable[[], RenderableType]) -> None:
         """Write the data, for a program or for a person."""

@@ -189,7 +189,7 @@ class Run:
         log_to_stderr(is_verbose=False)
         self._listen()
         try:
-            async with self.session.node() as client:
+            async with self.session.node(leaves_when_refused=True) as client:
                 client.bus.on_error = report
                 process = Process(client.bus, client.node, self.server, TABLES, client.speak)
                 await process.run(duties(process), self.hands, lambda: self._announce(client), self._stop)

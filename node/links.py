@@ -205,6 +205,7 @@ class Links:
             name=f"covey-out-{peer}",
             seed_path=self.contacts.key(peer, "account").seed_path,
             tls=self.tls,
+            leaves_when_refused=True,
             on_error=self.report,
             on_reconnect=lambda: connection.crew.start(self._heal(peer, connection)),
         ) as out:

@@ -68,16 +68,35 @@ async def test_who_is_thrown_out_once_comes_back(nats_server: Embedded, before: 
         assert bus.is_connected
 
 
-async def test_who_is_thrown_out_for_good_is_told(nats_server: Embedded, before: tuple[Gate, str]) -> None:
+async def test_who_is_refused_for_long_comes_back_when_it_is_let_in(
+    nats_server: Embedded, before: tuple[Gate, str]
+) -> None:
     door, url = before
-    async with await connect(url, name="test", seed_path=nats_server.node.seed_path) as bus:
+    is_back = asyncio.Event()
+    seed = nats_server.node.seed_path
+    async with await connect(url, name="test", seed_path=seed, on_reconnect=is_back.set):
+        door.refuse = 2 * REFUSALS_BELIEVED
+
+        await door.throw_out()
+
+        async with asyncio.timeout(SECONDS):
+            await is_back.wait()
+        assert door.refuse == 0
+
+
+async def test_who_wants_to_leave_then_is_closed_when_it_is_refused_often_enough(
+    nats_server: Embedded, before: tuple[Gate, str]
+) -> None:
+    door, url = before
+    seed = nats_server.node.seed_path
+    async with await connect(url, name="test", seed_path=seed, leaves_when_refused=True) as bus:
         door.refuse = 2 * REFUSALS_BELIEVED
 
         await door.throw_out()
 
         async with asyncio.timeout(SECONDS):
             await bus.wait_closed()
-        assert not bus.is_connected
+        assert (bus.is_connected, door.refuse) == (False, REFUSALS_BELIEVED)
 
 
 async def test_a_link_goes_on_that_is_thrown_out_while_it_asks_for_the_first_time(

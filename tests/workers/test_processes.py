@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from nkeys import from_seed
 
+from bus.keys import create_seed
 from tests.cli.running import Covey, start
 from tests.cli.running import up as node_up
 from tests.fault.moving import living, stage
@@ -49,6 +52,21 @@ def test_one_line_says_that_a_worker_is_ready_and_a_signal_stops_it(tmp_path: Pa
             assert told["name"].endswith(f"-{process.pid}")
             process.send_signal(signal.SIGINT)
             assert process.wait(STOP_SECONDS) == 0
+
+
+def test_a_worker_that_the_server_refuses_for_good_says_so_and_ends(tmp_path: Path) -> None:
+    with node_up(tmp_path / "data", "lab") as node, worker(node.data, "registry") as process:
+        ready(process)
+        conf, pid = node.data / "nats" / "nats.conf", int((node.data / "nats" / "nats.pid").read_text())
+        endpoint = json.loads((node.data / "endpoint.json").read_text())
+        ours = from_seed(bytearray(Path(endpoint["nkey_seed_file"]).read_bytes().strip())).public_key.decode()
+        nobody = create_seed(tmp_path / "nobody.nk").public
+
+        conf.write_text(conf.read_text().replace(ours, nobody))
+        os.kill(pid, signal.SIGHUP)
+
+        assert process.wait(STOP_SECONDS) == 1
+        assert "does not let us in any more" in (tmp_path / "worker.log").read_text()
 
 
 @pytest.mark.parametrize(
