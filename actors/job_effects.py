@@ -59,7 +59,7 @@ def react(state: State, event: said.Event, turn: Turn) -> Sequence[Effect]:
             return [Order(to, said.Stop(run=turn.me.id, reason=event.detail))]
         case Ended():
             return _tell(state, event.result, turn)
-        case said.Forestalled() | said.Placed() | Started() | said.Wrote():
+        case said.Forestalled() | said.Placed() | Started() | said.Wrote() | said.Deleted():
             return []
     assert_never(event)
 

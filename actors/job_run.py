@@ -7,14 +7,14 @@ from typing import Any, assert_never, get_args
 
 from msgspec.structs import replace
 
-from actors import job_taking
+from actors import job_taking, retention
 from actors.actor import Actor, ById, Need, Question, Rejected, Turn
 from actors.fields import take
 from actors.job_effects import KIND, answer, check_partner, owner_of, passes, react, there
 from actors.job_state import ANSWER, GIVE_UP, SLOT, State, alarms, evolve, summary, view
 from messages import job_run as said
 from messages.base import Alarm
-from messages.job_run import Ended, Final, Place, Result, Started, Stopping
+from messages.job_run import Deleted, Ended, Final, Place, Result, Started, Stopping
 
 ENDED_BY = {"cancelled": "cancelled", "slot_ended": "timeout", "slot_lost": "timeout"}
 
@@ -32,7 +32,9 @@ def needs(command: said.Command, turn: Turn) -> Sequence[Need]:
 
 
 def decide(state: State, command: said.Command, turn: Turn) -> Sequence[said.Event]:
-    """Begin it, follow its worker or the owner of its compute, and end it once."""
+    """Begin it, follow its worker or the owner of its compute, end it once, and delete it."""
+    if state.is_deleted:
+        return _of_deleted(command, turn)
     match command:
         case said.Begin():
             return _begin(state, command, turn)
@@ -44,6 +46,14 @@ def decide(state: State, command: said.Command, turn: Turn) -> Sequence[said.Eve
             return _answered(state, command, turn)
     if state.status is None:
         raise Rejected("not_found", f"there is no run {turn.me.id}")
+    return _go_on(state, command, turn)
+
+
+def _go_on(
+    state: State,
+    command: said.Start | said.Append | said.End | said.SlotEnded | said.Cancel | said.Delete | Alarm,
+    turn: Turn,
+) -> Sequence[said.Event]:
     match command:
         case said.Start() | said.Append() | said.End():
             return _worked(state, command, turn)
@@ -51,9 +61,20 @@ def decide(state: State, command: said.Command, turn: Turn) -> Sequence[said.Eve
             return _stop(state, turn, "slot_lost", command.reason)
         case said.Cancel():
             return _cancel(state, command, turn)
+        case said.Delete():
+            if not state.is_over:
+                raise retention.under_way(turn)
+            return [Deleted(at=turn.at)]
         case Alarm():
             return _ring(state, command, turn)
     assert_never(command)
+
+
+def _of_deleted(command: said.Command, turn: Turn) -> Sequence[said.Event]:
+    """Refuse what is meant for another run; what comes late of this one is not heard any more."""
+    if isinstance(command, said.Begin | said.Take | said.Cancel):
+        raise retention.deleted(turn)
+    return []
 
 
 def _begin(state: State, command: said.Begin, turn: Turn) -> Sequence[said.Event]:
@@ -159,6 +180,8 @@ def _stop(state: State, turn: Turn, reason: str, detail: str) -> Sequence[said.E
 def _ring(state: State, command: Alarm, turn: Turn) -> Sequence[said.Event]:
     if alarms(state).get(command.name) != command.due:
         return []
+    if command.name == retention.DELETE:
+        return [Deleted(at=turn.at)]
     if command.name == SLOT:
         return _stop(state, turn, "slot_ended", "its slot is over")
     who = "the owner of the compute" if state.place is not None else "its worker"
@@ -195,7 +218,7 @@ def _where(state: State, asked: said.Fetch, turn: Turn) -> Mapping[str, Any]:
 ACTOR: Actor[State, Any, Any] = Actor(
     kind=KIND,
     commands=(
-        *(said.Cancel, said.Begin, said.Take, said.Accepted, said.Denied, said.Reported),
+        *(said.Cancel, said.Delete, said.Begin, said.Take, said.Accepted, said.Denied, said.Reported),
         *(said.Stop, said.SlotEnded, said.Start, said.Append, said.End),
     ),
     events=get_args(said.Event),
@@ -217,4 +240,6 @@ ACTOR: Actor[State, Any, Any] = Actor(
     },
     internal=frozenset({"begin", "take", "slot_ended", "accepted", "denied", "reported", "stop"}),
     peers_may=frozenset({"accepted", "denied", "reported", "stop"}),
+    ids_return=True,
+    hides_deleted=True,
 )

@@ -9,10 +9,12 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from actors import retention
 from actors.actor import Summary
 from messages.job import Pinned
 from messages.job_run import (
     Begun,
+    Deleted,
     Ended,
     Event,
     Forestalled,
@@ -43,6 +45,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Of a run that was begun here."""
     taken: Taken | None = None
     """Of a run on behalf of another, or inside a booking of our own."""
+    forestalled: Forestalled | None = None
+    """Of one that was given up by who asked for it before it came."""
     until: datetime | None = None
     """When the slot ends, of one that the owner of the compute has taken."""
     token: str = ""
@@ -55,6 +59,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     stopping: Stopping | None = None
     ended_at: datetime | None = None
     result: Result | None = None
+    is_deleted: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -82,13 +87,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 def evolve(state: State, event: Event) -> State:
     """Follow it from its begin to its end."""
     match event:
-        case Begun():
-            return State(status="queued", begun=replace(event, work=_kept(event)))
-        case Taken():
-            return State(status="queued", taken=event, until=event.until)
-        case Forestalled():
-            result = Result(state="cancelled", reason="cancelled", detail=event.reason)
-            return State(status="cancelled", result=result, ended_at=event.at)
+        case Begun() | Taken() | Forestalled():
+            return _first(event)
         case Placed():
             return replace(state, until=event.until)
         case Started():
@@ -107,6 +107,20 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, stopping=event)
         case Ended():
             return replace(state, status=event.result.state, result=event.result, ended_at=event.at)
+        case Deleted():
+            return State(is_deleted=True)
+    assert_never(event)
+
+
+def _first(event: Begun | Taken | Forestalled) -> State:
+    match event:
+        case Begun():
+            return State(status="queued", begun=replace(event, work=_kept(event)))
+        case Taken():
+            return State(status="queued", taken=event, until=event.until)
+        case Forestalled():
+            result = Result(state="cancelled", reason="cancelled", detail=event.reason)
+            return State(status="cancelled", forestalled=event, result=result, ended_at=event.at)
     assert_never(event)
 
 
@@ -116,8 +130,10 @@ def _kept(event: Begun) -> Work | None:
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to end it with its slot, and to give up who does not answer."""
-    if state.is_over or state.status is None:
+    """Want to end it with its slot, to give up who does not answer, and to delete it in the end."""
+    if state.ended_at is not None:
+        return retention.alarms(state.ended_at)
+    if state.status is None:
         return {}
     if state.stopping is not None:
         return {GIVE_UP: state.stopping.at + GIVE_UP_AFTER}
@@ -131,6 +147,9 @@ def alarms(state: State) -> Mapping[str, datetime]:
 
 def summary(state: State) -> Summary | None:
     """Show it below its job."""
+    if state.forestalled is not None:
+        gone = state.forestalled
+        return Summary(status="cancelled", name=gone.run, at=gone.at, fields={"node": gone.node})
     one = state.begun or state.taken
     if one is None or state.status is None:
         return None
@@ -146,10 +165,14 @@ def summary(state: State) -> Summary | None:
 
 def view(state: State) -> dict[str, Any] | None:
     """Show what it runs, where, and what came of it."""
+    result = None if state.result is None else msgspec.to_builtins(state.result)
+    if state.forestalled is not None:
+        gone = state.forestalled
+        where = {"node": gone.node, "run": gone.run, "result": result}
+        return {"job": gone.run, "status": state.status, "begun_at": gone.at, "ended_at": gone.at, **where}
     one, pinned = state.begun or state.taken, state.pinned
     if one is None or pinned is None:
         return None
-    result = None if state.result is None else msgspec.to_builtins(state.result)
     shown = {
         "job": pinned.job,
         "status": state.status,

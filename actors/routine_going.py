@@ -123,8 +123,12 @@ def _begin(state: State, step: Step, turn: Turn) -> Event:
                 at=turn.at, step=step.id, status="refused", how=How(reason="no_file", detail=detail)
             )
     attempt = state.steps[step.id].attempt + 1
-    run = derive(f"{turn.me.id}/{step.id}/{attempt}", "job_run")
-    return StepStarted(at=turn.at, step=step.id, attempt=attempt, run=run)
+    return StepStarted(at=turn.at, step=step.id, attempt=attempt, run=run_of(turn.me.id, step.id, attempt))
+
+
+def run_of(me: str, step: str, attempt: int) -> str:
+    """Return the run of the job of a try."""
+    return derive(f"{me}/{step}/{attempt}", "job_run")
 
 
 def found(state: State, file: str) -> File | None:

@@ -8,18 +8,21 @@ from typing import Any, assert_never, get_args
 import msgspec
 from msgspec.structs import replace
 
-from actors import routine_replies
+from actors import retention, routine_replies
 from actors.actor import Actor, Effect, Order, Question, Rejected, Turn
 from actors.fields import take
-from actors.routine_going import found, go_on, tried
+from actors.job_effects import there
+from actors.routine_going import found, go_on, run_of, tried
+from actors.routine_graph import source
 from actors.routine_pinning import leads_to, needs, pin
 from actors.routine_state import RETRY, TIMEOUT, WHOLE, State, alarms, evolve, summary, view
 from messages import routine_run as said
 from messages.base import Alarm
-from messages.envelope import Address
+from messages.envelope import ALARM, Address
 from messages.job import Input
 from messages.job_run import Begin as BeginJob
 from messages.job_run import Cancel as CancelJob
+from messages.job_run import Delete as DeleteJob
 from messages.job_run import Place
 from messages.routine import Step
 from messages.routine_run import PinnedJob
@@ -28,7 +31,11 @@ KIND = "routine_run"
 
 
 def decide(state: State, command: said.Command, turn: Turn) -> Sequence[said.Event]:
-    """Begin it, hear how its jobs end, go on, and end it once."""
+    """Begin it, hear how its jobs end, go on, end it once, and delete it."""
+    if state.is_deleted:
+        if isinstance(command, said.Begin | said.Cancel):
+            raise retention.deleted(turn)
+        return []
     if isinstance(command, said.Begin):
         return _begin(state, command, turn)
     if state.begun is None:
@@ -38,6 +45,10 @@ def decide(state: State, command: said.Command, turn: Turn) -> Sequence[said.Eve
             return _hear(state, command, turn)
         case said.Cancel():
             return _cancel(state, command, turn)
+        case said.Delete():
+            if state.ended is None:
+                raise retention.under_way(turn)
+            return [said.Deleted(at=turn.at)]
         case Alarm():
             return _ring(state, command, turn)
     assert_never(command)
@@ -78,6 +89,8 @@ def _ring(state: State, command: Alarm, turn: Turn) -> Sequence[said.Event]:
         return []
     what, _, id = command.name.partition(".")
     match what:
+        case name if name == retention.DELETE:
+            return [said.Deleted(at=turn.at)]
         case name if name == WHOLE:
             assert state.begun is not None
             reason = f"it took longer than its {state.begun.content.timeout_seconds} s"
@@ -114,6 +127,9 @@ def react(state: State, event: said.Event, turn: Turn) -> Sequence[Effect]:
             return [Order(Address("job_run", run), CancelJob(reason=event.reason)) for run in runs]
         case said.Ended():
             return _tell(state, event, turn)
+        case said.Deleted():
+            # those of one whose time is over have ended before it, and go by themselves
+            return [] if turn.sender == ALARM else _delete_jobs(state, turn)
         case said.Begun() | said.StepRetried() | said.StepWoken() | said.StepEnded():
             return []
     assert_never(event)
@@ -123,7 +139,7 @@ def _run(state: State, event: said.StepStarted, turn: Turn) -> Order:
     assert state.begun is not None
     step = _step(state, event.step)
     begin = BeginJob(
-        **_placed(state.begun.jobs[step.job], step, _inputs(state, step)),
+        **_placed(state.begun.jobs[step.job], step, _inputs(state, step, turn)),
         may_repeat=not step.once,
         reply_to=Address(KIND, turn.me.id),
         reply_mark=f"{event.step}.{event.attempt}",
@@ -142,9 +158,24 @@ def _placed(job: PinnedJob, step: Step, inputs: tuple[Input, ...]) -> dict[str, 
     }
 
 
-def _inputs(state: State, step: Step) -> tuple[Input, ...]:
-    given = [(path, found(state, file)) for path, file in step.takes.items()]
-    return tuple(Input(path=path, sha256=one.sha256, size=one.size) for path, one in given if one is not None)
+def _inputs(state: State, step: Step, turn: Turn) -> tuple[Input, ...]:
+    given = [(path, found(state, file), source(file)[0]) for path, file in step.takes.items()]
+    return tuple(
+        Input(path=path, sha256=one.sha256, size=one.size, run=_keeper(state, giver, turn))
+        for path, one, giver in given
+        if one is not None
+    )
+
+
+def _keeper(state: State, giver: str, turn: Turn) -> str:
+    """Return the run that has left what a step gives: on a compute of ours it is one of its own."""
+    run = state.steps[giver].run
+    return there(turn.node, run) if _step(state, giver).on else run
+
+
+def _delete_jobs(state: State, turn: Turn) -> Sequence[Effect]:
+    tries = [(id, number) for id, one in state.steps.items() for number in range(1, one.attempt + 1)]
+    return [Order(Address("job_run", run_of(turn.me.id, *one)), DeleteJob()) for one in tries]
 
 
 def _tell(state: State, event: said.Ended, turn: Turn) -> Sequence[Effect]:
@@ -165,7 +196,7 @@ def _wait(state: State, _asked: said.Wait, turn: Turn) -> dict[str, Any]:
 
 ACTOR: Actor[State, Any, Any] = Actor(
     kind=KIND,
-    commands=(said.Cancel, said.Begin, said.Heard),
+    commands=(said.Cancel, said.Delete, said.Begin, said.Heard),
     events=get_args(said.Event),
     initial=State(),
     decide=decide,
@@ -181,4 +212,6 @@ ACTOR: Actor[State, Any, Any] = Actor(
     },
     internal=frozenset({"begin", "heard"}),
     belongs_to="routine",
+    ids_return=True,
+    hides_deleted=True,
 )

@@ -9,14 +9,17 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from actors import retention
 from actors.actor import Summary
 from messages.routine import Step
 from messages.routine_run import (
     Begun,
+    Deleted,
     Ended,
     Event,
     How,
     StepEnded,
+    StepEvent,
     StepRetried,
     StepStarted,
     StepStatus,
@@ -63,6 +66,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     steps: dict[str, StepState] = msgspec.field(default_factory=dict)
     stopping: Stopping | None = None
     ended: Ended | None = None
+    is_deleted: bool = False
 
     @property
     def plan(self) -> tuple[Step, ...]:
@@ -92,12 +96,12 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, stopping=event)
         case Ended():
             return replace(state, ended=event)
+        case Deleted():
+            return replace(state, is_deleted=True)
     return replace(state, steps={**state.steps, event.step: _step(state.steps.get(event.step, NEW), event)})
 
 
-def _step(
-    step: StepState, event: StepStarted | StepRetried | StepWoken | StepStopping | StepEnded
-) -> StepState:
+def _step(step: StepState, event: StepEvent) -> StepState:
     match event:
         case StepStarted():
             begun = replace(step, status="running", attempt=event.attempt, run=event.run)
@@ -115,9 +119,11 @@ def _step(
 
 
 def alarms(state: State) -> Mapping[str, datetime]:
-    """Want to be told when a try is due, and when the time of a step or of the whole is over."""
-    if state.begun is None or state.ended is not None:
+    """Want to be told when a try is due, when the time of a step or of all is over, and when to go."""
+    if state.begun is None or state.is_deleted:
         return {}
+    if state.ended is not None:
+        return retention.alarms(state.ended.at)
     return dict(_alarms(state, state.begun))
 
 
@@ -138,7 +144,7 @@ def _alarms(state: State, begun: Begun) -> Iterator[tuple[str, datetime]]:
 def summary(state: State) -> Summary | None:
     """Show of which routine it is, and how far."""
     begun = state.begun
-    if begun is None:
+    if begun is None or state.is_deleted:
         return None
     fields: dict[str, Any] = {"count": len(state.plan), "done": len(state.having("success"))}
     fields["ended_at"] = None if state.ended is None else state.ended.at
@@ -148,7 +154,7 @@ def summary(state: State) -> Summary | None:
 def view(state: State) -> dict[str, Any] | None:
     """Show each step, with the run of its job and how that went."""
     begun, ended = state.begun, state.ended
-    if begun is None:
+    if begun is None or state.is_deleted:
         return None
     stopping = "" if state.stopping is None else state.stopping.reason
     return {

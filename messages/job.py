@@ -43,6 +43,8 @@ class Input(base.Value, frozen=True, kw_only=True):
     """Inside the directory of the run."""
     sha256: str
     size: int
+    run: str = ""
+    """Which has left it; empty in what was begun before that was told."""
 
 
 class Content(base.Value, frozen=True, kw_only=True):

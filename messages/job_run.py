@@ -118,6 +118,10 @@ class Cancel(base.Command, tag="job_run.cancel"):
     reason: Text = ""
 
 
+class Delete(base.Command, tag="job_run.delete"):
+    """Remove it with the files that it has left, before its time; refused while it has not ended."""
+
+
 class Begun(base.Event, tag="job_run.begun"):
     """It waits for a worker, or for the owner of the compute."""
 
@@ -193,6 +197,12 @@ class Ended(base.Event, tag="job_run.ended"):
     result: Result
 
 
+class Deleted(base.Event, tag="job_run.deleted"):
+    """It is no more: its time is over, or somebody has removed it. The files that it has left go."""
+
+    at: datetime
+
+
 class Run(base.Message, tag="job_run.run"):
     """The work of the queue ``jobs``: answer with ``job_run.start``, ``append`` and ``end``."""
 
@@ -233,6 +243,7 @@ Command: TypeAlias = (
     | Append
     | End
     | Cancel
+    | Delete
     | base.Alarm
 )
-Event: TypeAlias = Begun | Taken | Forestalled | Placed | Started | Wrote | Stopping | Ended
+Event: TypeAlias = Begun | Taken | Forestalled | Placed | Started | Wrote | Stopping | Ended | Deleted

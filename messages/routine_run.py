@@ -80,6 +80,10 @@ class Cancel(base.Command, tag="routine_run.cancel"):
     reason: Text = ""
 
 
+class Delete(base.Command, tag="routine_run.delete"):
+    """Remove it with the runs of its jobs, before its time; refused while it has not ended."""
+
+
 class Begun(base.Event, tag="routine_run.begun"):
     """It runs, with these steps and jobs."""
 
@@ -152,6 +156,12 @@ class Ended(base.Event, tag="routine_run.ended"):
     reason: str = ""
 
 
+class Deleted(base.Event, tag="routine_run.deleted"):
+    """It is no more: its time is over, or somebody has removed it."""
+
+    at: datetime
+
+
 class Wait(base.Value, frozen=True, kw_only=True):
     """Ask how it has ended, and wait for that."""
 
@@ -159,5 +169,6 @@ class Wait(base.Value, frozen=True, kw_only=True):
     """How many seconds, at most 60."""
 
 
-Command: TypeAlias = Begin | Heard | Cancel | base.Alarm
-Event: TypeAlias = Begun | StepStarted | StepRetried | StepWoken | StepStopping | StepEnded | Stopping | Ended
+Command: TypeAlias = Begin | Heard | Cancel | Delete | base.Alarm
+StepEvent: TypeAlias = StepStarted | StepRetried | StepWoken | StepStopping | StepEnded
+Event: TypeAlias = Begun | StepEvent | Stopping | Ended | Deleted

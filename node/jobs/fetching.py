@@ -30,7 +30,7 @@ class Fetching:
         if owner:
             return await self._from(owner, run, told)
         try:
-            part = await asyncio.to_thread(self._kept.read, told["sha256"], told["offset"], CHUNK_BYTES)
+            part = await asyncio.to_thread(self._kept.read, run, told["sha256"], told["offset"], CHUNK_BYTES)
         except Gone as gone:
             detail = "it is not kept any more, or by a worker elsewhere"
             raise Rejected("not_kept", detail, at="/file") from gone

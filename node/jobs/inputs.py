@@ -19,7 +19,9 @@ def put(kept: Kept, inputs: Iterable[Input], work: Path) -> None:
         size, digest = 0, sha256()
         try:
             with path.open("xb") as file:
-                while size < wanted.size and (part := kept.read(wanted.sha256, size, CHUNK_BYTES)):
+                while size < wanted.size and (
+                    part := kept.read(wanted.run, wanted.sha256, size, CHUNK_BYTES)
+                ):
                     size += file.write(part)
                     digest.update(part)
         except Gone as gone:

@@ -22,9 +22,9 @@ def of(work: Run, ended: Ended, place: Scratch, keeping: tuple[Kept, int, thread
     kept, most, is_cancelled = keeping
     known = {one.path: _digest(one.content) for one in work.pinned.working_files}
     known |= {one.path: one.sha256 for one in work.pinned.inputs}
-    files, left_out = kept.all_of(place.work, min(most, FILES_MAX), known, is_cancelled)
+    files, left_out = kept.all_of(work.run, place.work, min(most, FILES_MAX), known, is_cancelled)
     paths = {"stdout": place.stdout, "stderr": place.stderr}
-    long = [kept.one(path, name) for name, path in paths.items() if _is_long(path)]
+    long = [kept.one(work.run, path, name) for name, path in paths.items() if _is_long(path)]
     return Result(
         **_how(work, ended),
         stdout=_tail(place.stdout),

@@ -67,15 +67,20 @@ class Jobs:
     async def open(self, start: Start) -> None:
         """Listen for runs that are to end, beside the caller, and clear what dead workers have left."""
         self._means.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        heard = await self._bus.subscribe(subjects.event(self._node, KIND, "*", "stopping"))
+        stopping = await self._bus.subscribe(subjects.event(self._node, KIND, "*", "stopping"))
+        deleted = await self._bus.subscribe(subjects.event(self._node, KIND, "*", "deleted"))
 
         async def listen() -> None:
-            async for event in heard:
-                stop = self._stops.get(event.subject.split(".")[-2])
+            async for event in stopping:
+                stop = self._stops.get(_run_of(event.subject))
                 if stop is not None:
                     stop.set()
 
-        self._tasks = [start(listen()), start(self._look()), start(self._clean())]
+        async def forget() -> None:
+            async for event in deleted:
+                await asyncio.to_thread(self._kept.forget, _run_of(event.subject))
+
+        self._tasks = [start(listen()), start(forget()), start(self._look()), start(self._clean())]
 
     async def close(self) -> None:
         """Listen no more."""
@@ -192,8 +197,17 @@ class Jobs:
         told = await self._voice.ask(Address(KIND, run), "get")
         return not (told.get("stopping") or told.get("result") or told.get("code") == "not_found")
 
+    async def _forget_orphans(self) -> None:
+        """Let go of what runs have left that were deleted while nobody listened."""
+        for run in await asyncio.to_thread(self._kept.runs):
+            told = await self._voice.ask(Address(KIND, run), "get")
+            if told.get("code") == "not_found":
+                await asyncio.to_thread(self._kept.forget, run)
+
     async def _clean(self) -> None:
-        """Remove what runs have left whose worker was killed, and what is too old or too much."""
+        """Remove what runs have left whose worker was killed, and what is deleted, too old or too much."""
+        with suppress(OSError, RuntimeError, msgspec.DecodeError):  # at the next start, or when it is old
+            await self._forget_orphans()
         while True:
             try:
                 await scratch.clean(self._means.directory)
@@ -201,6 +215,10 @@ class Jobs:
             except Exception as error:  # the next time is another chance
                 _LOG.warning("what jobs have left cannot be cleaned up: %s", error)
             await asyncio.sleep(THIN_SECONDS)
+
+
+def _run_of(subject: str) -> str:
+    return subject.split(".")[-2]
 
 
 def _is_start(event: msgspec.Raw, token: str) -> bool:

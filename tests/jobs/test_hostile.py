@@ -75,21 +75,21 @@ async def test_of_what_a_job_leaves_only_its_own_files_are_kept(tmp_path: Path) 
     (work / "dir").symlink_to("/etc")
     os.mkfifo(work / "pipe")
     (work / "given").write_text("unchanged")
-    digest = kept.one(work / "given", "given")
+    digest = kept.one("r", work / "given", "given")
     assert digest is not None
 
-    files, left_out = kept.all_of(work, 10, {"given": digest.sha256}, _never())
+    files, left_out = kept.all_of("r", work, 10, {"given": digest.sha256}, _never())
 
     assert [one.name for one in files] == ["sub/own"]
     assert left_out == 0
-    assert kept.read(files[0].sha256, 1, 2) == b"in"
+    assert kept.read("r", files[0].sha256, 1, 2) == b"in"
 
 
 async def test_no_more_files_are_kept_than_may_be(tmp_path: Path) -> None:
     for number in range(7):
         (tmp_path / str(number)).write_text("x")
 
-    files, left_out = Kept(tmp_path / "data").all_of(tmp_path, 5, {}, _never())
+    files, left_out = Kept(tmp_path / "data").all_of("r", tmp_path, 5, {}, _never())
 
     assert (len(files), left_out) == (5, 2)
 

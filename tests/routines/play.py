@@ -1,4 +1,4 @@
-"""A run of a routine by itself: its jobs run as a test scripts them, and time passes by its alarms."""
+"""A run of a routine by itself, to its end: its jobs run as a test says, time passes by its alarms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from actors import routine_graph
 from actors.actor import ById, Effect, Known, Need, Order, Rejected, Summary, Turn
+from actors.retention import DELETE
 from actors.routine_run import ACTOR
 from actors.routine_state import State
 from messages import job_run
@@ -170,7 +171,7 @@ class Play:
         for run in self.running:
             yield self.ends[run][0], 0, run
         for name, due in ACTOR.alarms(self.state).items():
-            if (name, due) not in self.rung:
+            if (name, due) not in self.rung and name != DELETE:
                 yield due, 1, name
 
     def advance(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.actor import ById, Order
+from actors.job_effects import there
 from actors.routine_run import ACTOR
 from messages import job_run, run
 from messages import routine_run as said
@@ -72,6 +73,18 @@ def test_a_step_takes_files_of_another_and_needs_it_by_that() -> None:
     assert played.order == ["make", "sign"]
     (given,) = played.inputs["sign"]
     assert (given.path, given.sha256) == ("in/key.pem", "key.pemkey.pem")
+    assert given.run == played.state.steps["make"].run
+
+
+def test_what_ran_on_a_compute_of_ours_has_left_its_files_there() -> None:
+    played = play(
+        step("make", on="hpc"),
+        step("sign", takes={"k": "make/key.pem"}),
+        script=lambda id, _: End(left("key.pem") if id == "make" else result()),
+    )
+
+    (given,) = played.inputs["sign"]
+    assert given.run == there("lab", played.state.steps["make"].run)
 
 
 def test_a_file_that_was_not_left_ends_the_step_that_takes_it_and_says_so() -> None:
