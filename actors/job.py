@@ -118,6 +118,7 @@ def pin(state: State, turn: Turn) -> Pinned:
         executable_generation=run.summary.fields["generation"],
         argv=tuple(argv.argv(executable, command, state.content)),
         sha256=executable.sha256,
+        network=executable.network,
         requires_root=requires_root(executable, command),
     )
 

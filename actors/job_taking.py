@@ -41,6 +41,7 @@ def take_over(command: Take, turn: Turn) -> Taken:
         executable_generation=generation,
         argv=tuple(argv.items(executable, work.flags, work.values)),
         sha256=executable.sha256,
+        network=executable.network and (is_ours or command.node in executable.network_to),
         requires_root=any(one.requires_root for one in executable.parameters if one.flag in work.flags),
         environment=work.environment,
         timeout_seconds=work.timeout_seconds,

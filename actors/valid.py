@@ -13,10 +13,21 @@ from messages import job as jobs
 
 
 def of_executable(executable: executables.Description) -> list[Fault]:
-    """Return what is wrong with its path, its parameters and its rules."""
-    faults = ruled.judged(executable)[1]
+    """Return what is wrong with its path, its parameters, its rules, and with whom it is offered to."""
+    faults = [*ruled.judged(executable)[1], *_of_offer(executable)]
     if ".." in executable.path.split("/") or executable.path.endswith("/"):
         faults.insert(0, Fault("invalid_path", "/path", "it is no absolute path of a file, without .."))
+    return faults
+
+
+def _of_offer(executable: executables.Description) -> list[Fault]:
+    faults = []
+    if executable.network_to and not executable.network:
+        faults.append(Fault("no_network", "/network_to", "it has no network itself; leave out one of both"))
+    for place, peer in enumerate(executable.network_to):
+        if peer not in executable.offered_to:
+            detail = f"it is not offered to {peer}; add it to offered_to, or leave it out"
+            faults.append(Fault("not_offered", pointer("network_to", place), detail))
     return faults
 
 

@@ -119,7 +119,8 @@ def _jobs(found: Mapping[str, Any] | None) -> list[Check]:
     lacks = f"{found['lacks']} ({found['why']})" if found["lacks"] else ""
     if found["level"] is None:
         return [Check("jobs", "warning", f"they are refused: {lacks}")]
-    return [Check("jobs", "ok", f"kept apart by {found['level']}" + (f"; {lacks}" if lacks else ""))]
+    network = f"none can be kept from the network: {found['network']}" if found["network"] else ""
+    return [Check("jobs", "ok", "; ".join(filter(None, (f"kept apart by {found['level']}", lacks, network))))]
 
 
 def _peers(peers: Iterable[Mapping[str, Any]], links: Mapping[str, bool]) -> list[Check]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from node.jobs.limits import Policy
+from node.jobs.limits import Network, Policy
 from node.jobs.means import Means
 from node.settings import Settings
 
@@ -24,6 +24,14 @@ JobLimit = Annotated[
         "--job-limit", envvar="COVEY_JOB_LIMIT", help="What a job may use, as memory=4g; many times."
     ),
 ]
+JobNetwork = Annotated[
+    str,
+    typer.Option(
+        "--job-network",
+        envvar="COVEY_JOB_NETWORK",
+        help="What network jobs have at most: host (that of the machine) or none.",
+    ),
+]
 RootJobs = Annotated[
     bool,
     typer.Option(
@@ -39,6 +47,7 @@ JobRead = Annotated[
     ),
 ]
 PREFER: Policy = "prefer"
+HOST: Network = "host"
 
 
 def means(settings: Settings) -> Means:

@@ -21,7 +21,7 @@ import uvloop
 from cli import lazy, show
 from cli.client import read_endpoint
 from cli.errors import DONE, FAILED, MISTAKE
-from cli.sandbox import PREFER, JobLimit, JobRead, RootJobs, Sandbox
+from cli.sandbox import HOST, PREFER, JobLimit, JobNetwork, JobRead, RootJobs, Sandbox
 from cli.session import DATA, Data, Json
 from node.home import Home
 from node.run import running
@@ -129,6 +129,7 @@ def add(app: typer.Typer) -> None:
         allow_shell: AllowShell = False,
         sandbox: Sandbox = PREFER,
         job_limit: JobLimit = None,
+        job_network: JobNetwork = HOST,
         allow_root_jobs: RootJobs = False,
         job_read: JobRead = None,
         http: Http = "",
@@ -144,6 +145,7 @@ def add(app: typer.Typer) -> None:
         settings = replace(settings, left=tuple(leave or ()), allow_egress=tuple(allow_egress or ()))
         settings = replace(settings, may_run_programs=allow_shell, http=http, unsigned=unsigned)
         settings = replace(settings, sandbox=sandbox, may_jobs_be_root=allow_root_jobs)
+        settings = replace(settings, job_network=job_network)
         settings = replace(settings, job_limits=tuple(job_limit or ()), job_readable=tuple(job_read or ()))
         lazy.settle()
         gc.freeze()

@@ -16,7 +16,7 @@ from actors import TABLES
 from cli import lazy, show
 from cli.client import Client
 from cli.errors import DONE, FAILED, Mistake
-from cli.sandbox import PREFER, JobLimit, JobRead, RootJobs, Sandbox, means
+from cli.sandbox import HOST, PREFER, JobLimit, JobNetwork, JobRead, RootJobs, Sandbox, means
 from cli.session import Session, flag, nouns, verb
 from cli.up import Allow, AllowShell, log_to_stderr
 from messages.base import encode
@@ -110,6 +110,7 @@ def add(app: typer.Typer) -> None:
         concurrency: Concurrency = JOB_HANDS,
         sandbox: Sandbox = PREFER,
         job_limit: JobLimit = None,
+        job_network: JobNetwork = HOST,
         allow_root_jobs: RootJobs = False,
         job_read: JobRead = None,
         name: Name = "",
@@ -119,6 +120,7 @@ def add(app: typer.Typer) -> None:
             data=session.data,
             sandbox=sandbox,
             job_limits=tuple(job_limit or ()),
+            job_network=job_network,
             may_jobs_be_root=allow_root_jobs,
             job_readable=tuple(job_read or ()),
         )

@@ -70,6 +70,10 @@ class Description(base.Value, frozen=True, kw_only=True):
     """The most that the weights of a command's flags may come to, by scale."""
     offered_to: Annotated[tuple[Token, ...], msgspec.Meta(max_length=1000)] = ()
     """The peers whose jobs may run it here, inside their bookings."""
+    network: bool = True
+    """Whether it has the network of the machine; otherwise it reaches nothing but itself."""
+    network_to: Annotated[tuple[Token, ...], msgspec.Meta(max_length=1000)] = ()
+    """The peers whose jobs have it here, of those that it is offered to; those of others have none."""
     labels: Labels = msgspec.field(default_factory=dict)
 
     @property

@@ -81,6 +81,7 @@ class Pinned(base.Value, frozen=True, kw_only=True):
     sha256: str = ""
     """What the file must be; empty: it is not checked."""
     requires_root: bool = False
+    network: bool = True
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     timeout_seconds: int = TIMEOUT_SECONDS
     working_files: tuple[WorkingFile, ...] = ()

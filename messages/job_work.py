@@ -60,6 +60,8 @@ class Result(base.Value, frozen=True, kw_only=True):
     """The most that was seen in use."""
     isolation: str = ""
     """How far apart it was kept: ``bubblewrap``, ``namespace``, ``process``."""
+    network: bool | None = None
+    """Whether it had the network of the machine; None: it was not started, or nobody knows."""
 
 
 class Work(base.Value, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bus.config import LOOPBACK
 from node.calls.egress import parse_all
 from node.calls.outside import Outside
-from node.jobs.limits import POLICIES, parse_limits
+from node.jobs.limits import NETWORKS, POLICIES, parse_limits
 from node.jobs.means import Means
 from node.jobs.worker import JOBS
 from node.workers.running import QUEUES
@@ -51,6 +51,8 @@ class Settings:
     """What happens to jobs where they cannot be kept apart."""
     job_limits: tuple[str, ...] = ()
     """``name=number``: what one run of a job may use, where that is not the default."""
+    job_network: str = "host"
+    """What network jobs have at most."""
     may_jobs_be_root: bool = False
     """Whether jobs that need root have it."""
     job_readable: tuple[str, ...] = ()
@@ -104,6 +106,9 @@ class Settings:
         policy = next((one for one in POLICIES if one == self.sandbox), None)
         if policy is None:
             raise ValueError(f"--sandbox {self.sandbox}: it is {', '.join(POLICIES)}")
+        network = next((one for one in NETWORKS if one == self.job_network), None)
+        if network is None:
+            raise ValueError(f"--job-network {self.job_network}: it is {' or '.join(NETWORKS)}")
         try:
             limits = parse_limits(self.job_limits)
         except ValueError as error:
@@ -112,6 +117,7 @@ class Settings:
             data=data,
             policy=policy,
             limits=limits,
+            network=network,
             may_be_root=self.may_jobs_be_root,
             readable=self.job_readable,
         )

@@ -19,6 +19,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"
 """What a job sees of the machine: programs, and what is configured for all."""
 NAMES = "/run/systemd/resolve"
 """Where the file is, on some systems, that says who knows the names of the network."""
+NO_NETWORK = ("--unshare-net",)
 LAUNCH = "/.launch.py"
 NO_USERS_SINCE = (0, 8)
 VERSION_SECONDS = 5.0
@@ -33,10 +34,13 @@ def bubblewrap() -> str:
     return shutil.which("bwrap") or ""
 
 
-def launcher(program: str, scratch: Scratch, readable: tuple[str, ...]) -> list[str]:
+def launcher(
+    program: str, scratch: Scratch, readable: tuple[str, ...], *, has_network: bool = True
+) -> list[str]:
     """Return what launches a job that has its own directory and reads the system, and nothing else."""
     words = [bubblewrap(), "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--hostname", "job"]
+    words += () if has_network else NO_NETWORK
     if os.geteuid():
         words += ["--unshare-user"]
         words += ["--disable-userns"] if _version(bubblewrap()) >= NO_USERS_SINCE else []

@@ -16,6 +16,9 @@ def refusal(work: Run, means: Means, isolation: Isolation) -> Result | None:
     pinned = work.pinned
     if isolation.level is None:
         return _refused("not_isolated", isolation.refusal)
+    if isolation.policy == "require" and isolation.network and not means.gives_network(pinned):
+        detail = f"it is to have no network, and that cannot be kept from it here ({isolation.network})"
+        return _refused("not_isolated", f"{detail}; or allow it: --sandbox prefer")
     if pinned.requires_root and not means.may_be_root:
         detail = "it needs root, which jobs are not given here; to allow it: --allow-root-jobs"
         return _refused("root_not_allowed", detail)

@@ -139,8 +139,12 @@ class Keeper:
             os.dup2(output.writing, number)
         os.set_inheritable(self._theirs.fileno(), True)
         os.chdir(self._asked["directory"])
-        if self._asked["level"] == "namespace":
-            processes.separate(self._asked["has_users"])
+        is_done = self._asked["level"] == "bubblewrap"  # by the launcher
+        processes.separate(
+            is_alone=self._asked["level"] == "namespace",
+            has_network=is_done or self._asked["has_network"],
+            has_users=self._asked["has_users"],
+        )
         argv = [*self._asked["launcher"], str(self._theirs.fileno())]
         os.execve(argv[0], argv, {"PATH": os.defpath})
 

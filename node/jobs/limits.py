@@ -14,6 +14,10 @@ Policy = Literal["require", "prefer", "none"]
 machine can; ``none``: only its processes are kept together."""
 POLICIES: tuple[Policy, ...] = ("require", "prefer", "none")
 
+Network = Literal["host", "none"]
+"""What network jobs have at most: that of the machine, or none."""
+NETWORKS: tuple[Network, ...] = ("host", "none")
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d{1,15})([kmgt]?)(?:ib)?", re.IGNORECASE)
 

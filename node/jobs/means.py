@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.jobs.limits import Limits, Policy
+from messages.job import Pinned
+from node.jobs.limits import Limits, Network, Policy
 
 FOLDER = "jobs"
 """Where runs and what they leave are, in the data directory."""
@@ -19,6 +20,7 @@ class Means:
     """The data directory of the node."""
     policy: Policy = "prefer"
     limits: Limits = field(default_factory=Limits)
+    network: Network = "host"
     may_be_root: bool = False
     """Whether jobs that need root have it."""
     readable: tuple[str, ...] = ()
@@ -28,6 +30,10 @@ class Means:
     def directory(self) -> Path:
         """Where runs and what they leave are."""
         return self.data / FOLDER
+
+    def gives_network(self, pinned: Pinned) -> bool:
+        """Say whether a run is to have the network of the machine."""
+        return pinned.network and self.network == "host"
 
     def check(self) -> None:
         """Raise ValueError, naming the option, where something readable is no absolute path."""

@@ -37,6 +37,8 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     """What the machine cannot keep apart, and the remedy."""
     why: str = ""
     """What was said when more was tried."""
+    network: str = ""
+    """What is in the way of keeping a job from the network; nothing: it can be."""
 
     @property
     def refusal(self) -> str:
@@ -52,18 +54,21 @@ async def probe(directory: Path, policy: Policy) -> Isolation:
         if not faults[level]:
             break
     found = next(level for level in reversed(faults) if not faults[level] or level == LEVELS[-1])
+    network = await _fault(directory, found, has_network=False)
     why = "; ".join(fault for fault in faults.values() if fault)
     if policy == "none":
         why = "--sandbox none"
     is_refused = policy == "require" and found != LEVELS[0]
-    return Isolation(policy=policy, level=None if is_refused else found, lacks=LACKS[found], why=why)
+    allowed = None if is_refused else found
+    return Isolation(policy=policy, level=allowed, lacks=LACKS[found], why=why, network=network)
 
 
-async def _fault(directory: Path, level: Level) -> str:
+async def _fault(directory: Path, level: Level, *, has_network: bool = True) -> str:
     """Return why a job cannot be kept so far apart, nothing when it can."""
     if level == LEVELS[0] and not apart.bubblewrap():
         return "bubblewrap is not installed"
-    program = Program(argv=(shutil.which("true") or "/bin/true",), seconds=SECONDS)
+    words = (shutil.which("true") or "/bin/true",)
+    program = Program(argv=words, seconds=SECONDS, has_network=has_network)
     try:
         async with fresh(directory, f"{NAME}-{level}-{os.getpid()}", ()) as scratch:
             box = Sandbox(level=level, limits=Limits())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
+import socket
 import stat
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,6 +23,10 @@ PATH_CHARACTERS_MAX = 3_000
 BLOCK_BYTES = 512
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+INTERFACE = struct.Struct("16sh22x")
+"""The name of one, and its flags."""
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -36,14 +43,19 @@ def die_with_parent() -> None:
     _check(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
-def separate(has_users: bool) -> None:
-    """Go on as the first process of a namespace of processes: when it ends, all of them do.
+def separate(*, is_alone: bool, has_network: bool, has_users: bool) -> None:
+    """Go on in namespaces of our own.
 
-    ``has_users``: in a namespace of users too, which needs no right.
+    ``is_alone``: as the first process of one of processes: when it ends, all of them do. Without
+    ``has_network``: in a network that has nothing but its own loopback. ``has_users``: in one of users too,
+    as without it the others need a right.
     """
+    wanted = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC if is_alone else 0
+    wanted |= 0 if has_network else CLONE_NEWNET
+    if not wanted:
+        return
     user, group = os.getuid(), os.getgid()
-    own = CLONE_NEWUSER if has_users else 0
-    _check(_LIBC.unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | own))
+    _check(_LIBC.unshare(wanted | (CLONE_NEWUSER if has_users else 0)))
     if has_users:
         for name, line in (
             ("setgroups", "deny"),
@@ -52,6 +64,14 @@ def separate(has_users: bool) -> None:
         ):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(line)
+    if not has_network:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_one:
+            fcntl.ioctl(any_one, SIOCSIFFLAGS, INTERFACE.pack(b"lo", IFF_UP))
+    if is_alone:
+        _go_first()
+
+
+def _go_first() -> None:
     child = os.fork()
     if child:
         os.waitpid(child, 0)

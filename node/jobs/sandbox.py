@@ -45,6 +45,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 3600.0
     is_root: bool = False
+    has_network: bool = True
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,18 +94,22 @@ class Sandbox:
     def _request(self, program: Program, scratch: Scratch) -> dict[str, Any]:
         is_apart = self.level == "bubblewrap"
         own = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": apart.INSIDE if is_apart else str(scratch.work)}
-        limits = asdict(self.limits)
+        limits, argv = asdict(self.limits), program.argv
+        launcher = apart.PLAIN
+        if is_apart:
+            launcher = apart.launcher(argv[0], scratch, self.readable, has_network=program.has_network)
         if self.level == "process" and not scratch.user:
             limits["processes"] += processes_of(os.geteuid())  # they count as one user's
         return {
-            "argv": list(program.argv),
+            "argv": list(argv),
             "environment": {**own, **program.environment},
             "seconds": min(program.seconds, self.limits.seconds),
             "is_root": program.is_root,
             "user": 0 if program.is_root else scratch.user,
             "level": self.level,
             "has_users": os.geteuid() != 0 and not program.is_root,
-            "launcher": apart.launcher(program.argv[0], scratch, self.readable) if is_apart else apart.PLAIN,
+            "has_network": program.has_network,
+            "launcher": launcher,
             "directory": str(scratch.work),
             "scratch": str(scratch.path),
             "stdout": str(scratch.stdout),

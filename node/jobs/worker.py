@@ -143,10 +143,9 @@ class Jobs:
             result = Result(state="refused", reason="input_gone", detail=str(gone))
         except (OSError, ValueError, Failed) as error:
             result = Result(state="failure", reason="cannot_start", detail=str(error))
-        level = isolation.level or ""
-        return msgspec.structs.replace(
-            result, started_at=started, ended_at=datetime.now(UTC), isolation=level
-        )
+        times = {"started_at": started, "ended_at": datetime.now(UTC)}
+        level, network = isolation.level or "", self._has_network(work, isolation)
+        return msgspec.structs.replace(result, **times, isolation=level, network=network)
 
     async def _program(self, work: Run, token: str, isolation: Isolation, place: scratch.Scratch) -> Ended:
         pinned = work.pinned
@@ -157,6 +156,7 @@ class Jobs:
             environment={**pinned.environment, "COVEY_RUN": work.run, "COVEY_KEY": work.key},
             seconds=outcome.seconds(work),
             is_root=pinned.requires_root,
+            has_network=self._has_network(work, isolation),
         )
 
         async def say(number: int, part: dict[str, str]) -> None:
@@ -171,6 +171,10 @@ class Jobs:
             await end([telling])
         await live.rest()
         return ended
+
+    def _has_network(self, work: Run, isolation: Isolation) -> bool:
+        """Say whether it has one: where it is to have none and that cannot be, it was not refused."""
+        return self._means.gives_network(work.pinned) or bool(isolation.network)
 
     async def _told(self, work: Run, ended: Ended, place: scratch.Scratch) -> Result:
         most = self._means.limits.kept_files

@@ -45,12 +45,12 @@ def begun(place: Place | None = None, **more: object) -> Entity:
     return run
 
 
-def taken() -> Entity:
-    known = {ById("executable", "tool-1"): Summary(name="tool - 1", fields=TOOL)}
-    run = Entity(job_run.ACTOR, there("centre", "r-1"), known=known)
+def taken(node: str = "centre", **more: object) -> Entity:
+    known = {ById("executable", "tool-1"): Summary(name="tool - 1", fields=TOOL | more)}
+    run = Entity(job_run.ACTOR, there(node, "r-1"), known=known)
     until = AT + timedelta(hours=1)
     run.say(
-        said.Take(node="centre", run="r-1", work=WORK, compute="hpc", execution="e", booking="b", until=until)
+        said.Take(node=node, run="r-1", work=WORK, compute="hpc", execution="e", booking="b", until=until)
     )
     return run
 
@@ -188,6 +188,18 @@ def test_what_is_taken_for_a_partner_is_our_own_program_and_its_end_is_told() ->
     told = run.say(said.End(token="t-1", result=DONE))
 
     assert told.orders(said.Reported) == [("centre/job_run.r-1", said.Reported(result=DONE))]
+
+
+@pytest.mark.parametrize("network", [True, False])
+@pytest.mark.parametrize("network_to", [[], ["centre"], ["observatory"]])
+@pytest.mark.parametrize("node", ["centre", "lab"])
+def test_a_partner_s_job_has_the_network_where_the_offer_says_so_and_our_own_where_the_program_has_it(
+    node: str, network_to: list[str], network: bool
+) -> None:
+    run = taken(node, network=network, network_to=network_to)
+
+    has_network = network and (node == "lab" or "centre" in network_to)
+    assert run.state.pinned.network is has_network
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def test_a_compute_of_somebody_unknown_is_refused_at_once(node: Node) -> None:
     [
         (("--sandbox", "perhaps"), "--sandbox perhaps: it is require, prefer, none"),
         (("--job-limit", "memory=much"), "--job-limit memory=much"),
+        (("--job-network", "some"), "--job-network some: it is host or none"),
         (("--job-read", "here"), "--job-read here: give an absolute path"),
     ],
 )

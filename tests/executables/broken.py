@@ -42,6 +42,11 @@ BROKEN: list[tuple[Change, Faults]] = [
     ({f"{E}/labels": {"a": 1, "b": 2}}, [(BAD, f"{E}/labels/a"), (BAD, f"{E}/labels/b")]),
     ({f"{E}/scales": {"load": -1}}, [(BAD, f"{E}/scales/load")]),
     ({f"{E}/offered_to": ["a b", "c", "d e"]}, [(BAD, f"{E}/offered_to/0"), (BAD, f"{E}/offered_to/2")]),
+    ({f"{E}/offered_to": ["c"], f"{E}/network_to": ["c", "d"]}, [("not_offered", f"{E}/network_to/1")]),
+    (
+        {f"{E}/offered_to": ["c"], f"{E}/network_to": ["c"], f"{E}/network": False},
+        [("no_network", f"{E}/network_to")],
+    ),
     ({f"{P}/5/flag": "two words"}, [(BAD, f"{P}/5/flag")]),
     ({f"{P}/5/value_type": "text", f"{P}/6/flag": ""}, [(BAD, f"{P}/5/value_type"), (BAD, f"{P}/6/flag")]),
     ({f"{P}/5/why": 1, f"{P}/5/flag": GONE}, [(BAD, f"{P}/5"), (BAD, f"{P}/5/why")]),

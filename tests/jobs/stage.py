@@ -57,12 +57,13 @@ async def ran(
     limits: Limits = SMALL,
     stop: asyncio.Event | None = None,
     files: tuple[WorkingFile, ...] = (),
+    has_network: bool = True,
     **environment: str,
 ) -> Seen:
     """Run a program to its end."""
     told: list[tuple[str, bytes]] = []
     box = Sandbox(level=level, limits=limits)
-    program = Program(argv=argv, seconds=seconds, environment=environment)
+    program = Program(argv=argv, seconds=seconds, environment=environment, has_network=has_network)
     async with fresh(directory, f"r{uuid4().hex}", files) as scratch:
         ended = await box.run(program, scratch, lambda *one: told.append(one), stop or asyncio.Event())
         left = await asyncio.to_thread(_files, scratch)
@@ -109,7 +110,17 @@ def _tried() -> dict[Level, str]:
         return {level: asyncio.run(_fault(Path(directory), level)) for level in LEVELS}
 
 
+def _tried_without_network() -> dict[Level, str]:
+    with TemporaryDirectory() as directory:
+        path = Path(directory)
+        return {
+            level: MISSING[level] or asyncio.run(_fault(path, level, has_network=False)) for level in LEVELS
+        }
+
+
 MISSING = _tried()
 """Why this machine has no such level; nothing where it has."""
+CONNECTED = _tried_without_network()
+"""Why a job cannot be kept from the network at a level; nothing where it can."""
 ALL = LEVELS
 BEST = next(level for level in LEVELS if not MISSING[level])

@@ -274,6 +274,30 @@ async def test_flags_and_values_are_judged_by_the_owner_s_own_executable(trio: T
     assert (await refused(trio.lab, id, on=slot.compute))["reason"] == "invalid_value"
 
 
+async def test_a_partner_s_job_reaches_no_listener_of_the_owner_unless_the_offer_says_so(
+    trio: Trio, slot: Booked
+) -> None:
+    name, hits = fresh("python"), []
+
+    async def hit(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hits.append(1)
+        writer.close()
+
+    async with await asyncio.start_server(hit, "127.0.0.1") as canary:
+        port = canary.sockets[0].getsockname()[1]
+        script = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5); print('reached')"
+        id = await job(trio.lab, await program(trio.lab, name), script)
+        results = []
+        for more in ({}, {"network_to": ["lab"]}):
+            await program(trio.centre, name, offered_to=["lab"], **more)
+            results.append((await over(trio.lab, await begun(trio.lab, id, on=slot.compute)))["result"])
+
+    assert (results[1]["stdout"], results[1]["network"]) == ("reached\n", True)
+    if results[0]["network"]:
+        pytest.skip("nothing can be kept from the network here")
+    assert (results[0]["stdout"], results[0]["network"], len(hits)) == ("", False, 1)
+
+
 async def test_an_environment_is_not_sent_to_a_partner(trio: Trio, slot: Booked) -> None:
     id = await made(trio, "print(1)", environment={"LD_PRELOAD": "./x.so"})
 
