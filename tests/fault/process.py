@@ -126,7 +126,8 @@ class NodeProcess(CoveyProcess):
 
     async def operator(self) -> Bus:
         """Connect as its operator, and stay connected over its lives."""
-        return await connect(self.url, name="operator", seed_path=self.data / "keys" / "operator.seed")
+        seed = self.data / "keys" / "operator.seed"
+        return await connect(self.url, name="operator", seed_path=seed, within_seconds=SECONDS)
 
 
 @asynccontextmanager
