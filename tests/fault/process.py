@@ -127,7 +127,7 @@ class NodeProcess(CoveyProcess):
     async def operator(self) -> Bus:
         """Connect as its operator, and stay connected over its lives."""
         seed = self.data / "keys" / "operator.seed"
-        return await connect(self.url, name="operator", seed_path=seed, within_seconds=SECONDS)
+        return await connect(self.url, name="operator", seed_path=seed, within_seconds=START_SECONDS)
 
 
 @asynccontextmanager
