@@ -12,7 +12,7 @@ import msgspec
 
 from actors.rights import Rights
 from messages.base import Message
-from messages.envelope import ACTOR, OPERATOR, PEER, Address
+from messages.envelope import ACTOR, OPERATOR, PEER, Address, Unread
 
 NO_RIGHTS = Rights()
 
@@ -132,6 +132,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """Whom ``Actor.needs`` asked for by what they use, at most USERS_MAX each."""
     rights: Rights = NO_RIGHTS
     """Who may do what, as of the message before."""
+    unread: Sequence[Unread] = ()
+    """The expressions of the definition in the command that are none: only jq itself can tell."""
 
     @property
     def peer(self) -> str:

@@ -120,7 +120,7 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     if definition == state.definition:
         return None
     _check_environment(state.definition, definition.environment, turn)
-    versions.check(definition.definition)
+    versions.check(definition.definition, turn.unread)
     triggers.check(definition, turn)
     metadata_term.check_all(definition.metadata, turn.known)
     check_name(known_as(save), turn.me.id, turn)

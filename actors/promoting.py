@@ -18,6 +18,7 @@ def checks(begun: Begun, facts: Facts, rights: Rights) -> tuple[Check, ...]:
     found = [right(rights, begun.by, begun), policy(begun.environment, begun.to, facts.follows)]
     if begun.to in facts.follows:
         found += [_use(one, begun.to, facts) for one in uses(begun.definition)]
+    found += [Check(what="expression", is_met=False, at=at, detail=why) for at, why in facts.unread.items()]
     return tuple(found)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from actors.actor import Rejected
-from actors.definition.check import check as faults
+from actors.definition.refusal import must_run
+from messages.envelope import Unread
 from messages.triggers import Triggers
 from messages.workflow import Definition
 from messages.workflow_events import Saved
@@ -31,7 +33,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     triggers: Triggers = ()
 
 
-def check(definition: dict[str, Any] | None) -> None:
+def check(definition: dict[str, Any] | None, unread: Sequence[Unread] = ()) -> None:
     """Raise Rejected, naming the place of each fault, when a definition cannot be run."""
     if definition is None:
         return
@@ -39,12 +41,7 @@ def check(definition: dict[str, Any] | None) -> None:
     if size > BYTES_MAX:
         detail = f"the definition has {size} bytes, at most {BYTES_MAX} are taken; call other workflows"
         raise Rejected("invalid_definition", detail, at="/definition")
-    wrong = faults(definition)
-    if wrong:
-        first = wrong[0]
-        told = [{"at": f"/definition{one.at}", "detail": one.detail} for one in wrong]
-        detail = first.detail + (f" (and {len(wrong) - 1} more faults)" if len(wrong) > 1 else "")
-        raise Rejected("invalid_definition", detail, at=f"/definition{first.at}", extra={"faults": told})
+    must_run(definition, unread)
 
 
 def number(versions: tuple[Version, ...], saved: Definition) -> int:

@@ -11,11 +11,10 @@ import typer
 
 from actors import ACTORS
 from bus.connection import Heard
-from cli import show
+from cli import places, show
 from cli.client import Client
 from cli.documents import Document, headed, read
 from cli.errors import FAILED, Mistake
-from cli.expressions import must_be_ones
 from cli.fields import check
 from cli.kinds import HIDDEN, SAVE, public_commands
 from cli.outcomes import line
@@ -50,9 +49,6 @@ def add(app: typer.Typer) -> None:
     ) -> int | None:
         """Save what files describe, in order; nothing is sent when one document is not understood."""
         documents = [document for path in file for document in documents_of(path)]
-        for document in documents:
-            if document.kind == "workflow":
-                await must_be_ones(document.fields, str(document))
         async with session.node() as node:
             heard = await node.bus.subscribe(subjects.event(node.node, "workflow", "*", "*"))
             results = [await _save(session, node, document) for document in documents]
@@ -91,6 +87,8 @@ def _tell(session: Session, document: Document, outcome: Outcome) -> None:
         show.put(told)
     elif outcome.status != "done":
         show.say(told)
+    for fault in places.told(outcome.extra.get("faults", ()), ""):
+        show.say(fault)
 
 
 async def _settle(

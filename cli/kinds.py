@@ -16,7 +16,6 @@ from cli.client import AGAIN, Client
 from cli.documents import FIELD, is_bare, read, single
 from cli.errors import Mistake, Refused
 from cli.examples import about, example
-from cli.expressions import must_be_ones
 from cli.fields import assign, check, field_options, given_fields, larger, pairs, verb_of
 from cli.outcomes import report
 from cli.session import Session, dashed, flag, nouns, option, spellings, verb
@@ -145,8 +144,6 @@ def add_command(
         body = {**(defaults or {}), **body_of(kind, command, given, source)}
         check(body, command)
         expect = expected(given["expect"])
-        if (kind, name) == ("workflow", SAVE):
-            await must_be_ones(body, f"workflow {given['id']}", source)
         async with session.node() as node:
             entity, id, owner = node.entity(kind, given["id"])
             if (kind, name) == ("workflow", SAVE) and source and is_bare(source):

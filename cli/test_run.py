@@ -14,8 +14,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from actors.definition.check import check
+from actors.definition.expressions import expressions
 from actors.flow.program import read as read_program
-from cli import expressions, fixtures, launch, places, show, timeline, tried
+from cli import fixtures, launch, places, show, timeline, tried
 from cli.actions import Line
 from cli.documents import FIELD, parse, read
 from cli.errors import FAILED, Failed, Mistake
@@ -25,6 +26,7 @@ from messages.base import tag
 from messages.run import Answered, Call, Evaluate, Evaluated, Faulted
 from node.dry_run import BEGIN
 from node.dry_runs import DryRuns, Played, Unknown
+from node.workers.compiling import Unchecked, unread
 from node.workers.expressions import Evaluator, work
 
 EXAMPLE = "covey test run flow.yaml --http answers.yaml --skip-time"
@@ -208,13 +210,25 @@ def opened(file: str) -> Iterator[tuple[str, dict[str, Any]]]:
 async def understood(workflows: Mapping[str, dict[str, Any]], file: str) -> None:
     """Raise Failed, having told each fault, when an expression is none."""
     texts = {name: read(file) if place == 0 else "" for place, name in enumerate(workflows)}
-    found = {name: await expressions.faults(definition) for name, definition in workflows.items()}
+    found = await _unread({name: expressions(definition) for name, definition in workflows.items()})
     for name, faults in found.items():
         for line in places.told(faults, texts[name] if len(parse(texts[name])) == 1 else ""):
             show.say(line)
     count = sum(map(len, found.values()))
     if count:
         raise Failed(f"{file} cannot be run: {count} fault{'s' if count > 1 else ''}")
+
+
+async def _unread(workflows: Mapping[str, Mapping[str, str]]) -> dict[str, list[dict[str, str]]]:
+    """Return by workflow which expressions are none; without any, no process is started."""
+    if not any(workflows.values()):
+        return {}
+    async with Evaluator(1) as evaluator:
+        try:
+            found = {name: await unread(texts, evaluator) for name, texts in workflows.items()}
+        except Unchecked as error:
+            raise Failed(str(error)) from None
+    return {name: [{"at": at, "detail": detail} for at, detail in faults] for name, faults in found.items()}
 
 
 def _children(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:

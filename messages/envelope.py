@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,9 @@ NOBODY = "nobody"
 
 RETRY = -1
 """The ``expect`` of a command whose version conflicts the node retries by itself."""
+
+Unread: TypeAlias = tuple[str, str]
+"""The JSON pointer of an expression that cannot be read, within its definition, and why."""
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,6 +73,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the sender waits for the outcome: a mistake is answered then, and no dead letter."""
     fault: tuple[str, str] | None = None
     """The code and detail of what the edge found wrong with it."""
+    unread: tuple[Unread, ...] = ()
+    """The expressions of the definition it carries that are none."""
 
     @property
     def digest(self) -> bytes:

@@ -12,7 +12,7 @@ from messages.base import Text, Token
 from messages.workflow import Definition
 
 Status = Literal["checking", "refused", "planned", "deploying", "deployed", "rolling_back", "rolled_back"]
-What = Literal["right", "policy", "variable", "secret", "connection", "workflow"]
+What = Literal["right", "policy", "variable", "secret", "connection", "workflow", "expression"]
 
 
 class Check(base.Value, frozen=True, kw_only=True):
@@ -41,6 +41,8 @@ class Facts(base.Value, frozen=True, kw_only=True):
     """Which connections that are used do not answer, and why."""
     children: dict[str, bool] = msgspec.field(default_factory=dict)
     """Of the workflows that it runs, whether each is in the target."""
+    unread: dict[str, str] = msgspec.field(default_factory=dict)
+    """By JSON pointer, the expressions of the workflow that are none, and why."""
     target: Definition | None = None
     """What is there now."""
     generation: int = 0

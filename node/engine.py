@@ -206,6 +206,11 @@ class Engine:
         await self._store.write([last.step] if last.step else [])
         return last
 
+    async def admits(self, envelope: Envelope) -> bool:
+        """Say whether a message can be read, and its sender may say it as far as is known now."""
+        job = self._handler.identified(self._handler.open(envelope))
+        return job.actor is not None and self._handler.admits(job, await self.peek(*job.key))
+
     async def peek(self, kind: str, id: str) -> Live:
         """Return an entity as of its last event."""
         live = self._cache.get((kind, id))

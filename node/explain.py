@@ -12,7 +12,7 @@ from node.data import data_not_online
 from node.engine import Engine
 from node.foresight import Verdict, foresee
 from node.questions import AskPeer
-from node.rehearsal import Document, Heard, Rehearsal
+from node.rehearsal import Document, Examined, Heard, Rehearsal
 
 
 class Explain(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,11 +22,15 @@ class Explain(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def explain(
-    asked: Explain, engine: Engine, node: str, asides: tuple[int, AskPeer | None], sender: str = ACTOR
+    asked: Explain,
+    engine: Engine,
+    node: str,
+    asides: tuple[int, AskPeer | None, Examined | None],
+    sender: str = ACTOR,
 ) -> dict[str, Any]:
     """Return every message, peer, execution and booking that saving would make, and what is in the way."""
-    now, ask_peer = asides
-    rehearsal = Rehearsal(engine, node, now, sender)
+    now, ask_peer, examined = asides
+    rehearsal = Rehearsal(engine, node, now, sender, examined)
     heard = await rehearsal.play([_document(fields) for fields in asked.documents])
     bookings = [booking for message in heard for booking in _bookings(message)]
     conflicts = [conflict for message in heard for conflict in _refused_slots(message, node)]

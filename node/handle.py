@@ -107,9 +107,9 @@ class Handler:
 
     def run(self, batch: Batch) -> list[Result]:
         """Handle every job in order."""
-        return [self._one(batch, self._identified(job)) for job in batch.jobs]
+        return [self._one(batch, self.identified(job)) for job in batch.jobs]
 
-    def _identified(self, job: Job) -> Job:
+    def identified(self, job: Job) -> Job:
         """Say who has proved to say a message, as it is known when its turn comes."""
         if not job.envelope.proof:
             return job
@@ -184,8 +184,7 @@ class Handler:
         live = batch.changed.get(job.key) or batch.lives[job.key]
         turn = self._informed(batch, job, live)
         try:
-            if envelope.sender != ACTOR:
-                self._admit(job, actor, live)
+            self._admit(job, live)
             if job.relatives and not live.version:
                 check_kind(job.key, batch.relative(job))
             check_version(envelope, live.version)
@@ -200,12 +199,19 @@ class Handler:
             return refused_step(self._trail, envelope, no, live.version, effects)
         return self._advance(batch, job, live, (events, turn))
 
-    def _admit(self, job: Job, actor: Actor[Any, Any, Any], live: Live) -> None:
-        said = job.envelope
-        asked = Asked(said.sender, *job.key, said.verb, job.command, live.summary)
-        refusal = forbidden(self.rights, actor, asked)
+    def admits(self, job: Job, live: Live) -> bool:
+        """Say whether the sender of a message may say it to an entity as it is."""
+        return job.fault is None and self._forbidden(job, live) is None
+
+    def _admit(self, job: Job, live: Live) -> None:
+        refusal = self._forbidden(job, live)
         if refusal is not None:
             raise refusal
+
+    def _forbidden(self, job: Job, live: Live) -> Rejected | None:
+        said = job.envelope
+        asked = Asked(said.sender, *job.key, said.verb, job.command, live.summary)
+        return None if said.sender == ACTOR else forbidden(self.rights, job.actor, asked)
 
     def _advance(self, batch: Batch, job: Job, live: Live, decision: tuple[Sequence[Any], Turn]) -> Step:
         actor, envelope = job.actor, job.envelope
@@ -272,6 +278,7 @@ class Handler:
             peers=self.peers,
             known=known or {},
             rights=self.rights,
+            unread=envelope.unread,
         )
 
 

@@ -43,15 +43,24 @@ class _Order(NamedTuple):
     row: Outgoing
     key: Key
     by: Key
+    verb: str
 
 
 class Handover:
     """What one node hands over, and what it knows to be on the bus."""
 
-    def __init__(self, engine: Engine, read: Read, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        read: Read,
+        clock: Callable[[], int],
+        is_looked_at: Callable[[str, str, bytes], bool] = lambda _kind, _verb, _body: False,
+    ) -> None:
+        """Orders that are looked at before they are decided on (``is_looked_at``) are left to the bus."""
         self._engine = engine
         self._read = read
         self._clock = clock
+        self._is_looked_at = is_looked_at
         self._on_bus: dict[Key, set[str]] = defaultdict(set)
         """The orders that the bus carries and that are not handled yet."""
         self._behind: dict[str, int] = {}
@@ -67,9 +76,9 @@ class Handover:
         self._heard = set()
         left = await store.unheard(CMD, LEFT_MAX)
         for subject, message in left:
-            key = _key(subject)
-            if key is not None and message not in self._heard:
-                self._on_bus[key].add(message)
+            to = subjects.parse_command(subject)
+            if to is not None and message not in self._heard:
+                self._on_bus[to.kind, to.id].add(message)
         self._heard = None
         if len(left) < LEFT_MAX:
             self._behind = dict.fromkeys(self._behind, last) if last else {}
@@ -130,6 +139,7 @@ class Handover:
             key = order.key
             # what an entity orders itself lets others go first
             is_blocked = key in left or key in self._on_bus or key[0] in self._behind or key == order.by
+            is_blocked = is_blocked or self._is_looked_at(key[0], order.verb, order.row.body)
             if is_blocked or len(chosen) >= room:
                 left.add(key)
             else:
@@ -142,13 +152,8 @@ class Handover:
 
 def _orders(results: Sequence[Result]) -> list[_Order]:
     return [
-        _Order(row, key, (result.envelope.to.kind, result.envelope.to.id))
+        _Order(row, (to.kind, to.id), (result.envelope.to.kind, result.envelope.to.id), to.verb)
         for result in results
         for row in result.outgoing
-        if row.lane == CMD and (key := _key(row.subject)) is not None
+        if row.lane == CMD and (to := subjects.parse_command(row.subject)) is not None
     ]
-
-
-def _key(subject: str) -> Key | None:
-    found = subjects.parse_command(subject)
-    return None if found is None else (found.kind, found.id)

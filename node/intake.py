@@ -14,6 +14,7 @@ from node.batch import Batch
 from node.engine import Draft, Engine
 from node.handle import Result
 from node.handover import Handover
+from node.screening import HELD_MAX, Finish, Item, Screening
 
 BATCH = 1024
 WAITING_MAX = 100_000
@@ -21,18 +22,9 @@ WAITING_MAX = 100_000
 NOTE_SECONDS = 0.05
 """How long the note of what was sent may wait for a batch to ride on."""
 
-Finish = Callable[[Result], Awaitable[None]]
-
 
 class Overloaded(Exception):
     """More waits than the node can take; the sender may try again."""
-
-
-class Item(NamedTuple):
-    """A message to handle, and what to do once its outcome is committed."""
-
-    envelope: Envelope
-    finish: Finish
 
 
 class Taken(NamedTuple):
@@ -51,10 +43,12 @@ class Intake:
         relay: Callable[[Sequence[Result]], None],
         reach: Callable[[str], None] = lambda _point: None,
         handover: Handover | None = None,
+        screening: Screening | None = None,
     ) -> None:
-        """Without a ``handover`` all orders are left to the bus."""
+        """Without a ``handover`` the bus carries all orders, without a ``screening`` nothing is held up."""
         self._engine = engine
         self._handover = handover
+        self._screening = screening
         self._relay = relay
         self._reach = reach
         self._waiting: deque[Item] = deque()
@@ -64,12 +58,28 @@ class Intake:
         self._empty.set()
         self.handled = 0
 
-    def put(self, envelope: Envelope, finish: Finish) -> None:
-        """Let a message wait for its turn."""
-        if len(self._waiting) >= WAITING_MAX:
-            raise Overloaded(f"{WAITING_MAX} messages wait already")
-        self._waiting.append(Item(envelope, finish))
+    def put(
+        self, envelope: Envelope, finish: Finish, working: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Let a message wait for its turn; ``working`` says to who delivered it that it waits for long."""
+        if len(self._waiting) >= WAITING_MAX or self._held >= HELD_MAX:
+            raise Overloaded(f"{WAITING_MAX} messages wait already, or {HELD_MAX} to be looked at")
+        item = Item(envelope, finish, working)
         self._empty.clear()
+        if self._screening is None or not self._screening.holds(item):
+            self._let_in(item)
+
+    @property
+    def _held(self) -> int:
+        return self._screening.count if self._screening is not None else 0
+
+    async def screen(self) -> None:
+        """Look at what has to be looked at before it is decided on; until it is cancelled."""
+        if self._screening is not None:
+            await self._screening.run(self._let_in)
+
+    def _let_in(self, item: Item) -> None:
+        self._waiting.append(item)
         self._wake.set()
 
     def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
@@ -105,7 +115,8 @@ class Intake:
             self._wake.clear()
             while self._waiting or self._sent or taken:
                 taken = await self._advance(taken)
-            self._empty.set()
+            if not self._held:
+                self._empty.set()
 
     async def wait_empty(self) -> None:
         """Return when all that was put has been handled and noted."""

@@ -128,7 +128,7 @@ class Node:
         await self.heal()
         parts.engine.peers = await self._peers()
         ringing = ring(parts.store, clock, self._ring, self._bell)
-        for work in (parts.intake.run(), parts.relay.run(), ringing, self._prune()):
+        for work in (parts.intake.run(), parts.intake.screen(), parts.relay.run(), ringing, self._prune()):
             self._run(group, work)
         await parts.events.load(parts.store, parts.engine)
         await parts.chores.begin()
@@ -267,7 +267,7 @@ class Node:
             else:
                 await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, ATTEMPTS))
 
-        self._parts.intake.put(envelope, finish)
+        self._parts.intake.put(envelope, finish, delivery.working)
 
     def unknown(self, heard: Heard) -> None:
         """Keep a command of a kind that nobody knows as a dead letter."""

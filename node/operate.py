@@ -16,6 +16,7 @@ from messages.base import encode
 from messages.envelope import ACTOR, OPERATOR, Address, Envelope, derive, rfc3339
 from node.answers import Asker, refusal
 from node.engine import Engine
+from node.examining import Examiner
 from node.explain import Explain, explain
 from node.intake import Intake
 from node.meeting import Meeting
@@ -90,12 +91,13 @@ class Operations:
     def __init__(
         self,
         node: str,
-        parts: tuple[Store, Bus, Intake, Meeting, Engine, Questions],
+        parts: tuple[Store, Bus, Intake, Meeting, Engine, Questions, Examiner],
         streams: Any,
         asides: tuple[Callable[[], int], SyncAlways, Vault, Callable[[], Awaitable[Any]] | None],
     ) -> None:
         self._node = node
-        self._store, self._bus, self._intake, self._meeting, self._engine, self._questions = parts
+        self._store, self._bus, self._intake, self._meeting, self._engine, self._questions, examiner = parts
+        self._examined = examiner.examined
         self._streams = streams
         self._clock, self._sync_always, self._vault, self._isolation = asides
         answers: tuple[Answer, ...] = (
@@ -139,7 +141,7 @@ class Operations:
         return {"node": self._node, "messages": messages}
 
     async def _explain(self, asked: Explain, sender: str = ACTOR) -> dict[str, Any]:
-        asides = (self._clock(), self._questions.ask)
+        asides = (self._clock(), self._questions.ask, self._examined)
         return await explain(asked, self._engine, self._node, asides, sender)
 
     async def _dead_letters(self, asked: DeadLetters) -> dict[str, Any]:

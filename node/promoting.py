@@ -13,7 +13,9 @@ from messages.workflow import Definition
 from node.calls.failed import Failed
 from node.calls.outside import Outside
 from node.engine import Engine
+from node.examining import Examiner
 from node.lending import Lending
+from node.workers.compiling import Unchecked
 from store.queries import Filter, listing
 from store.store import Store
 
@@ -28,9 +30,11 @@ WORKFLOW, ENVIRONMENT = "workflow", "environment"
 class Promoting:
     """Finds out what the checks of a promotion need."""
 
-    def __init__(self, engine: Engine, store: Store, lending: Lending, outside: Outside) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, means: tuple[Lending, Examiner], outside: Outside
+    ) -> None:
         self._engine, self._store = engine, store
-        self._lending = lending
+        self._lending, self._examiner = means
         self._outside = outside
 
     async def look(self, look: Look) -> Checked:
@@ -45,10 +49,21 @@ class Promoting:
             connections={name: one.kind for name, one in target.connections.items()},
             silent=await self._silent(look.to, used, target.connections),
             children={one.name: await self._is_in(one.name, look.to) for one in used if one.what == WORKFLOW},
+            unread=await self._unread(look.definition),
             target=None if there.definition is None else take(Definition, there.definition),
             generation=there.generation,
         )
         return Checked(facts=facts)
+
+    async def _unread(self, workflow: Definition) -> dict[str, str]:
+        """Return which expressions are none: it may have been saved when nobody looked."""
+        if workflow.definition is None:
+            return {}
+        try:
+            found = await self._examiner.unread(workflow.definition)
+        except Unchecked as error:
+            return {"/definition": str(error)}
+        return {f"/definition{at}": why for at, why in found}
 
     async def _follows(self) -> dict[str, tuple[str, ...]]:
         found, _ = await listing(self._store, Filter(kind=ENVIRONMENT, limit=ENVIRONMENTS_MAX))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +22,10 @@ from store.step import Outgoing
 
 MESSAGES_MAX = 5_000
 """Where a rehearsal is cut off."""
+
+
+Examined = Callable[[Envelope], Awaitable[Envelope]]
+"""Notes on an envelope what is found out before it is decided on."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -48,11 +52,14 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 class Rehearsal:
     """Plays messages on what is stored, and forgets it all."""
 
-    def __init__(self, engine: Engine, node: str, now: int, sender: str = ACTOR) -> None:
+    def __init__(
+        self, engine: Engine, node: str, now: int, sender: str = ACTOR, examined: Examined | None = None
+    ) -> None:
         self._engine = engine
         self._node = node
         self._now = now
         self._sender = sender
+        self._examined = examined
         self._lives: dict[tuple[str, str], Live] = {}
         self._waiting: deque[Envelope] = deque()
         self.heard: list[Heard] = []
@@ -87,6 +94,8 @@ class Rehearsal:
                 self.is_whole = False
                 return
             envelope = self._waiting.popleft()
+            if self._examined is not None:
+                envelope = await self._examined(envelope)
             result = await self._engine.rehearse(envelope, self._lives)
             self._note(envelope, result)
             self._waiting.extend(self._follow(out) for out in result.outgoing if out.lane == CMD)

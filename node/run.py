@@ -22,6 +22,7 @@ from node.contacts import Contacts
 from node.edge import Edge
 from node.engine import Engine
 from node.events import Events
+from node.examining import Examiner
 from node.fault import planted
 from node.guests import described, keys_of, with_first
 from node.handover import Handover
@@ -40,6 +41,7 @@ from node.promoting import Promoting
 from node.questions import Questions
 from node.relay import Relay, dress_sealed
 from node.routes import Routes
+from node.screening import Screening
 from node.settings import Settings
 from node.standing import FIRST, enrol, load
 from node.workers.desk import Desk
@@ -164,8 +166,10 @@ def _assemble(
         return engine.rights.is_stranger(proof)
 
     edge = Edge(home.node, home.seal_secret(), is_stranger)
-    handover = Handover(engine, edge.order, clock)
-    intake = Intake(engine, lambda rows: node.relay(rows), reach, handover)  # noqa: PLW0108  # the node is made below
+    examiner = Examiner(engine)
+    handover = Handover(engine, edge.order, clock, examiner.wants)
+    screening = Screening(examiner)
+    intake = Intake(engine, lambda rows: node.relay(rows), reach, handover, screening)  # noqa: PLW0108  # the node is made below
     questions = Questions(intake, clock)
     dress = dress_sealed(home.seal_secret())
 
@@ -205,7 +209,7 @@ def _assemble(
     events = Events(home.node, engine, voice)
     jobs = _jobs(home, settings, (bus, voice))
     lending = Lending(voice, home.vault())
-    promoting = Promoting(engine, store, lending, settings.outside(home.path))
+    promoting = Promoting(engine, store, (lending, examiner), settings.outside(home.path))
     parts = Parts(
         name=home.node,
         actors=ACTORS,
@@ -219,7 +223,7 @@ def _assemble(
         answers=answers,
         operations=Operations(
             home.node,
-            (store, bus, intake, meeting, engine, questions),
+            (store, bus, intake, meeting, engine, questions, examiner),
             streams,
             (clock, _sync_asker(home, server), home.vault(), None if jobs is None else jobs.isolation),
         ),

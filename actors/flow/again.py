@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.actor import Rejected, Turn
-from actors.definition.check import check as faults
+from actors.definition.refusal import must_run
 from actors.flow.program import SEQUENCE, WORKFLOW, Program, read
 from actors.flow.rewind import FAILED
 from actors.flow.state import Frame, State
@@ -30,7 +30,8 @@ def _retry(state: State, command: run.Retry, turn: Turn) -> Sequence[Event]:
     """Begin anew, or have the history read to go on from what was."""
     if not state.is_over:
         raise Rejected("state_conflict", f"the run has not ended, it is {state.status}")
-    _check_definition(command.definition)
+    if command.definition is not None:
+        must_run(command.definition, turn.unread)
     definition, version = command.definition, command.workflow_version or state.workflow_version
     if command.start == START:
         again = Restarted(start=START, at=turn.at, definition=definition, workflow_version=version)
@@ -47,14 +48,6 @@ def _retry(state: State, command: run.Retry, turn: Turn) -> Sequence[Event]:
             workflow_version=version,
         )
     ]
-
-
-def _check_definition(definition: dict[str, Any] | None) -> None:
-    wrong = [] if definition is None else faults(definition)
-    if wrong:
-        told = [{"at": f"/definition{one.at}", "detail": one.detail} for one in wrong]
-        at = f"/definition{wrong[0].at}"
-        raise Rejected("invalid_definition", wrong[0].detail, at=at, extra={"faults": told})
 
 
 def _check_start(state: State, command: run.Retry) -> None:

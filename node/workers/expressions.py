@@ -24,6 +24,8 @@ CHILDREN = 2
 """How many expressions are evaluated at a time."""
 WALL_SECONDS = 0.2
 """What one evaluation may take."""
+COMPILE_SECONDS = 5.0
+"""What the reading of one expression may take: with more than CPU_SECONDS the processors are busy."""
 VALUES_BYTES = BODY_BYTES_MAX - (16 << 10)
 """What all values of a task may have as JSON, so that a node takes the answer."""
 WAITING_MOST = 1_000
@@ -36,6 +38,10 @@ RESTART_SECONDS = 0.5
 ASKED_MOST = 3
 """How often an expression is asked whose child was ended by somebody else."""
 DETAIL_CHARACTERS = 500
+
+
+class ExpressionSlow(ExpressionFailed):
+    """It took longer than it may, on a machine that may have other things to do."""
 
 
 class EvaluatorBusy(Exception):
@@ -77,22 +83,27 @@ class Evaluator:
 
     async def evaluate(self, expression: Expression) -> Any:
         """Return the first value of an expression; raises ExpressionFailed."""
-        return decoded(await self._ask(to_evaluate(expression)))
+        return decoded(await self._ask(to_evaluate(expression), WALL_SECONDS))
 
     async def compile(self, text: str) -> str | None:
-        """Return what is wrong with an expression before it is evaluated, None if nothing is."""
+        """Return what is wrong with an expression before it is evaluated, None if nothing is.
+
+        Raises ExpressionSlow where that is not known in time.
+        """
         try:
-            await self._ask(to_compile(text))
+            await self._ask(to_compile(text), COMPILE_SECONDS)
+        except ExpressionSlow:
+            raise
         except ExpressionFailed as error:
             return str(error)
         return None
 
-    async def _ask(self, request: bytes) -> bytes:
+    async def _ask(self, request: bytes, seconds: float) -> bytes:
         for _ in range(ASKED_MOST):
             try:
-                said = await self._said(request)
+                said = await self._said(request, seconds)
             except TookTooLong:
-                raise ExpressionFailed(f"took longer than {WALL_SECONDS * 1000:.0f} ms") from None
+                raise ExpressionSlow(f"took longer than {seconds * 1000:.0f} ms") from None
             except Died as died:
                 if self._is_closed:
                     raise EvaluatorClosed from None
@@ -104,10 +115,10 @@ class Evaluator:
             return said.body
         raise EvaluatorBusy("children are ended from outside")
 
-    async def _said(self, request: bytes) -> Said:
+    async def _said(self, request: bytes, seconds: float) -> Said:
         child = await self._take()
         try:
-            return await child.ask(request, WALL_SECONDS)
+            return await child.ask(request, seconds)
         finally:
             self._offer(child)
 

@@ -9,6 +9,7 @@ import pytest
 from messages.copies import copy_id
 from tests.federation.stage import copied, dropped, executions, fresh, offer, planned, slots, workflow
 from tests.federation.teams import drawn, given, shared
+from tests.node.serving import document
 from tests.nodes import Operator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,6 +83,20 @@ async def test_what_a_peer_proposes_obeys_the_rules_of_the_owner(lab: Operator, 
 
     await centre.event("copy.proposal_refused", copy, code="invalid_message")
     assert (await lab.ask("workflow", "get", id))["name"] == id
+
+
+async def test_a_proposal_whose_expressions_cannot_be_read_is_refused(
+    lab: Operator, centre: Operator
+) -> None:
+    id, _ = await given(lab, centre, rules=[{"peer": "centre", "can": ["write"]}])
+    definition = document([{"one": {"set": {"a": "${ .x | }"}}}])
+
+    body = {"name": id, "definition": definition}
+    await centre.done("copy", copy_id("lab", "workflow", id), "propose", body=body)
+
+    told = await lab.event("workflow.rejected", id, code="invalid_definition")
+    assert [one["at"] for one in told["extra"]["faults"]] == ["/definition/do/0/one/set/a"]
+    await centre.event("copy.proposal_refused", copy_id("lab", "workflow", id), code="invalid_definition")
 
 
 async def test_a_copy_does_not_plan(lab: Operator, centre: Operator, observatory: Operator) -> None:

@@ -30,7 +30,7 @@ def workflow(**fields: Any) -> dict[str, Any]:
 
 async def told(engine: Engine, *documents: dict[str, Any]) -> Any:
     asked = Explain(documents=[*documents])
-    return (await explain(asked, engine, "here", (NOW, None)))["data"]
+    return (await explain(asked, engine, "here", (NOW, None, None)))["data"]
 
 
 async def test_data_in_a_frozen_repository_are_told(engine: Engine) -> None:
