@@ -39,12 +39,8 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Save():
             return _save(state, command, turn)
         case Delete():
-            if state.generation == 0:
-                raise Rejected("not_found", f"there is no command {turn.me.id}")
-            if state.content is None:
-                return []
-            using.check_unused(turn, USED_BY)
-            return [Deleted(generation=state.generation + 1)]
+            is_there = using.may_delete(turn, state.generation, state.content, USED_BY)
+            return [Deleted(generation=state.generation + 1)] if is_there else []
     assert_never(command)
 
 

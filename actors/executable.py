@@ -48,12 +48,8 @@ def decide(state: State, said: Command, turn: Turn) -> Sequence[Event]:
         case Save():
             return _save(state, said, turn)
         case Delete():
-            if state.generation == 0:
-                raise Rejected("not_found", f"there is no executable {turn.me.id}")
-            if state.description is None:
-                return []
-            using.check_unused(turn, USED_BY)
-            return [Deleted(generation=state.generation + 1)]
+            is_there = using.may_delete(turn, state.generation, state.description, USED_BY)
+            return [Deleted(generation=state.generation + 1)] if is_there else []
     assert_never(said)
 
 

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import routine_graph, routine_replies
+from actors import routine_graph, routine_replies, using
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Summary, Turn
 from actors.fault import Fault, pointer, reject
 from actors.fields import take
@@ -42,9 +42,8 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Save():
             return _save(state, command, turn)
         case Delete():
-            if state.generation == 0:
-                raise Rejected("not_found", f"there is no routine {turn.me.id}")
-            return [] if state.content is None else [Deleted(generation=state.generation + 1)]
+            is_there = using.may_delete(turn, state.generation, state.content)
+            return [Deleted(generation=state.generation + 1)] if is_there else []
         case Run():
             if state.content is None:
                 raise Rejected("not_found", f"there is no routine {turn.me.id}")

@@ -30,8 +30,17 @@ def known(turn: Turn, kind: str) -> Sequence[Known]:
     return found
 
 
-def check_unused(turn: Turn, kinds: Iterable[str]) -> None:
-    """Raise Rejected, naming them, when entities of these kinds use this one."""
+def may_delete(turn: Turn, generation: int, content: object, kinds: Iterable[str] = ()) -> bool:
+    """Say whether there is something to delete; raises Rejected where there never was, or it is used."""
+    if generation == 0:
+        raise Rejected("not_found", f"there is no {turn.me.kind} {turn.me.id}")
+    if content is None:
+        return False
+    _check_unused(turn, kinds)
+    return True
+
+
+def _check_unused(turn: Turn, kinds: Iterable[str]) -> None:
     found = [{"kind": kind, "id": one.id} for kind in kinds for one in known(turn, kind)]
     if found:
         named = ", ".join(f"{one['kind']} {one['id']}" for one in found[:3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -162,6 +162,18 @@ class Following:
         if self._left is not None:
             self._left -= 1
             self._is_over = not self._left
+
+
+async def until_end(node: Client, what: tuple[str, str], ends: Container[str], put: Put) -> None:
+    """Show all of an entity until one of these events has happened to it."""
+
+    def hear(row: Row) -> None:
+        put(row)
+        if row["type"] in ends:
+            following.end()
+
+    following = Following(node, what, Part(0), hear)
+    await following.run()
 
 
 def _version(event: Heard) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from base64 import b64decode
 from hashlib import sha256
@@ -13,32 +12,28 @@ import typer
 
 from cli import show
 from cli.client import Client
-from cli.ephemeral import Seconds, ask_again
+from cli.ephemeral import Seconds
 from cli.errors import FAILED, Failed, Mistake
 from cli.examples import example
-from cli.follow import Following, Part, Row
+from cli.follow import Row, until_end
 from cli.kinds import MessageId
-from cli.listing import PAGE, Cursor, Limit, pages
+from cli.listing import PAGE, Cursor, Limit
 from cli.outcomes import report
+from cli.run_verbs import RunArgument, RunId, Wait, add_cancel, ended, list_runs
 from cli.session import Session, flag, verb
 from messages.base import encode
 
 KIND, JOB = "job_run", "job"
 COLUMNS = ("id", "job", "status", "compute", "begun_at", "ended_at", "result.code", "result.reason")
-WAIT_SECONDS = 20.0
-"""How long one question for the end waits."""
 OUTPUTS = ("stdout", "stderr")
+ENDS = (f"{KIND}.ended",)
 
 Id = Annotated[str, typer.Argument(help="The id of a job.", metavar="JOB")]
-RunArgument = Annotated[str, typer.Argument(help="The id of a run.", metavar="RUN")]
 FileArgument = Annotated[str, typer.Argument(help="A file that it left; without one, all.", metavar="[FILE]")]
 On = Annotated[str, flag("--on", help="A compute that is booked: an id, or <node>/<id> of a partner's.")]
 Execution = Annotated[str, flag("--execution", help="Whose booking; else any of this node that is now.")]
-RunId = Annotated[str, flag("--run", help="The id of the run; without it one is made up.")]
 MayRepeat = Annotated[bool, flag("--may-repeat", help="Start it again when it was interrupted.")]
-Wait = Annotated[bool, flag("--wait", help="Wait for the end: exit 0 for a success, else 1.")]
 Follow = Annotated[bool, flag("--follow", help="Show what it writes until the end, and wait for it.")]
-Reason = Annotated[str, flag("--reason", help="Why.")]
 Into = Annotated[Path, flag("--into", help="The directory for the files; a single one goes to stdout.")]
 OfJob = Annotated[str, flag("--job", help="Only runs of this job.")]
 Status = Annotated[
@@ -51,13 +46,7 @@ def add(group: typer.Typer) -> None:
     """Register the verbs among those of jobs."""
     _add_run(group)
     _add_looks(group)
-
-    @verb(group, "cancel", example(KIND, "cancel"))
-    async def cancel(session: Session, run: RunArgument, *, reason: Reason = "") -> int | None:
-        """Give a run up: all of its processes are killed."""
-        async with session.node() as node:
-            outcome = await node.call((KIND, run, "cancel"), {"reason": reason})
-        return report(session, f"run {run}", outcome)
+    add_cancel(group, KIND, "Give a run up: all of its processes are killed.")
 
     @verb(group, "fetch", example(KIND, "fetch"))
     async def fetch(
@@ -102,7 +91,7 @@ def _add_run(group: typer.Typer) -> None:
             begun = str(outcome.extra["run"])
             if follow:
                 await followed(session, node, begun)
-            told = await ended(session, node, begun, seconds)
+            told = await ended(session, node, (KIND, begun), seconds)
             return finish(session, told, is_shown=follow)
 
 
@@ -117,14 +106,7 @@ def _add_looks(group: typer.Typer) -> None:
         cursor: Cursor = "",
     ) -> None:
         """List runs of jobs, the latest first."""
-        named = {"job": job, "state": status}
-        asked = {"order": "-at", "limit": limit, "cursor": cursor}
-        asked |= {name: value for name, value in named.items() if value}
-        async with session.node() as node:
-            found = await pages(node, KIND, asked, 1)
-        session.show(found, lambda: show.table(COLUMNS, found["items"]))
-        if found["cursor"] and not session.is_json:
-            show.say(f"there is more: --cursor {found['cursor']}")
+        await list_runs(session, KIND, COLUMNS, {"job": job, "state": status}, (limit, cursor))
 
     @verb(group, "show", example(KIND, "get"))
     async def show_(session: Session, run: RunArgument) -> None:
@@ -132,18 +114,6 @@ def _add_looks(group: typer.Typer) -> None:
         async with session.node() as node:
             found = await node.ask(KIND, "get", {"id": run})
         session.show(found, lambda: show.fields(found))
-
-
-async def ended(session: Session, node: Client, run: str, seconds: float = 0.0) -> dict[str, Any]:
-    """Ask until a run has ended, or the time is up."""
-    now = asyncio.get_running_loop().time
-    until = now() + seconds if seconds else None
-    each = min(WAIT_SECONDS, session.seconds / 2)
-    while True:
-        left = each if until is None else max(min(each, until - now()), 0.0)
-        told = await ask_again(node, KIND, {"id": run, "timeout": left})
-        if told["result"] is not None or (until is not None and now() >= until):
-            return told
 
 
 def finish(session: Session, told: dict[str, Any], *, is_shown: bool) -> int | None:
@@ -181,11 +151,8 @@ async def followed(session: Session, node: Client, run: str) -> None:
         elif row["type"] == f"{KIND}.wrote":
             for name in OUTPUTS:
                 _write(name, row["body"].get(name, ""))
-        if row["type"] == f"{KIND}.ended":
-            following.end()
 
-    following = Following(node, (KIND, run), Part(0), put)
-    await following.run()
+    await until_end(node, (KIND, run), ENDS, put)
 
 
 def _write(name: str, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -13,25 +12,22 @@ from rich.text import Text
 
 from cli import past, show, timeline
 from cli.client import Client
-from cli.ephemeral import ASK_SECONDS_MAX, ASK_SHARE, Seconds, ask_again
+from cli.ephemeral import Seconds
 from cli.errors import FAILED
 from cli.examples import example
-from cli.follow import Following, Part, Row
+from cli.follow import Row, until_end
 from cli.kinds import MessageId
-from cli.listing import PAGE, Cursor, Limit, pages
+from cli.listing import PAGE, Cursor, Limit
 from cli.outcomes import report
 from cli.routine_story import ENDS, KIND, Steps, line
+from cli.run_verbs import RunArgument, RunId, Wait, add_cancel, ended, list_runs
 from cli.session import Session, flag, verb
 
 ROUTINE = "routine"
 COLUMNS = ("id", "routine", "status", "done", "count", "begun_at", "ended_at")
 
 Id = Annotated[str, typer.Argument(help="The id of a routine.", metavar="ROUTINE")]
-RunArgument = Annotated[str, typer.Argument(help="The id of a run.", metavar="RUN")]
-RunId = Annotated[str, flag("--run", help="The id of the run; without it one is made up.")]
-Wait = Annotated[bool, flag("--wait", help="Wait for the end: exit 0 for a success, else 1.")]
 Follow = Annotated[bool, flag("--follow", help="Show each step until the end, and wait for it.")]
-Reason = Annotated[str, flag("--reason", help="Why.")]
 OfRoutine = Annotated[str, flag("--routine", help="Only runs of this routine.")]
 Status = Annotated[str, flag("--status", help="running, stopping, success, failure, timeout or cancelled.")]
 
@@ -40,20 +36,14 @@ def add(group: typer.Typer) -> None:
     """Register the verbs among those of routines."""
     _add_run(group)
     _add_looks(group)
-
-    @verb(group, "cancel", example(KIND, "cancel"))
-    async def cancel(session: Session, run: RunArgument, *, reason: Reason = "") -> int | None:
-        """Give a run up: nothing of it begins any more, and what runs is killed."""
-        async with session.node() as node:
-            outcome = await node.call((KIND, run, "cancel"), {"reason": reason})
-        return report(session, f"run {run}", outcome)
+    add_cancel(group, KIND, "Give a run up: nothing of it begins any more, and what runs is killed.")
 
     @verb(group, "wait", example(KIND, "wait"))
     async def wait(session: Session, run: RunArgument, *, seconds: Seconds = 0.0) -> int | None:
         """Wait for the end of a run: exit 0 for a success, else 1 and why."""
         async with session.node() as node:
             await node.ask(KIND, "get", {"id": run})  # who waits for what is not there waits for ever
-            return finish(session, await ended(session, node, run, seconds), seconds)
+            return finish(session, await ended(session, node, (KIND, run), seconds), seconds)
 
 
 def _add_run(group: typer.Typer) -> None:
@@ -77,7 +67,7 @@ def _add_run(group: typer.Typer) -> None:
             begun = str(outcome.extra["run"])
             if follow:
                 await followed(session, node, begun)
-            return finish(session, await ended(session, node, begun, seconds), seconds)
+            return finish(session, await ended(session, node, (KIND, begun), seconds), seconds)
 
 
 def _add_looks(group: typer.Typer) -> None:
@@ -91,13 +81,7 @@ def _add_looks(group: typer.Typer) -> None:
         cursor: Cursor = "",
     ) -> None:
         """List runs of routines, the latest first."""
-        asked: dict[str, Any] = {"order": "-at", "limit": limit, "cursor": cursor}
-        asked |= {name: value for name, value in (("routine", routine), ("state", status)) if value}
-        async with session.node() as node:
-            found = await pages(node, KIND, asked, 1)
-        session.show(found, lambda: show.table(COLUMNS, found["items"]))
-        if found["cursor"] and not session.is_json:
-            show.say(f"there is more: --cursor {found['cursor']}")
+        await list_runs(session, KIND, COLUMNS, {"routine": routine, "state": status}, (limit, cursor))
 
     @verb(group, "show", example(KIND, "get"))
     async def show_(session: Session, run: RunArgument) -> None:
@@ -134,23 +118,8 @@ async def followed(session: Session, node: Client, run: str) -> None:
             show.put_json(row, is_line=True)
         elif (text := line(row)) is not None:
             show.put(text)
-        if row["type"] in ENDS:
-            following.end()
 
-    following = Following(node, (KIND, run), Part(0), put)
-    await following.run()
-
-
-async def ended(session: Session, node: Client, run: str, seconds: float = 0.0) -> dict[str, Any]:
-    """Ask until a run has ended, or the time is up."""
-    now = asyncio.get_running_loop().time
-    until = now() + seconds if seconds else None
-    each = min(ASK_SECONDS_MAX, session.seconds * ASK_SHARE)
-    while True:
-        left = each if until is None else max(min(each, until - now()), 0.0)
-        told = await ask_again(node, KIND, {"id": run, "timeout": left})
-        if told["ended_at"] is not None or (until is not None and now() >= until):
-            return told
+    await until_end(node, (KIND, run), ENDS, put)
 
 
 def finish(session: Session, told: dict[str, Any], seconds: float) -> int | None:

@@ -10,7 +10,7 @@ from cli import show
 from cli.client import Client
 from cli.ephemeral import ASK_SECONDS_MAX, ASK_SHARE, LATE_SECONDS, ask_again
 from cli.errors import FAILED
-from cli.follow import Following, Part, Row
+from cli.follow import Row, until_end
 from cli.session import Session
 from cli.timeline import problem
 from messages.base import encode
@@ -63,11 +63,8 @@ async def follow(session: Session, node: Client, id: str) -> None:
             show.put_json(row, is_line=True)
         elif (text := line(row)) is not None:
             show.put(text)
-        if row["type"] in ENDS:
-            following.end()
 
-    following = Following(node, (KIND, id), Part(0), put)
-    await following.run()
+    await until_end(node, (KIND, id), ENDS, put)
 
 
 def line(row: Row) -> str | None:
