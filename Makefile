@@ -25,7 +25,7 @@ soak: .venv/ready          ## Run many more simulated schedules, faults, hostile
 	@COVEY_SIM_SCHEDULES=5000 COVEY_SOAK=1 $(BIN)/python -m pytest -x tests/sim tests/fault tests/jobs tests/flags \
 		tests/executables tests/routines tests/actors tests/flow
 
-sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug; OF=unfreezes or routines is of those).
+sim: .venv/ready           ## Replay one schedule: make sim SEED=17 (BUG=name plants a bug; OF=unfreezes, runs, jobs or routines is of those).
 	@$(BIN)/python -m tests.sim $(OF) $(SEED) $(BUG)
 
 conformance: .venv/ready   ## Play the conformance kit of the language of definitions; write docs/conformance.md.

@@ -1,17 +1,12 @@
 """Jobs at three nodes that crash and cannot hear each other, here and on booked compute.
 
-``python -m tests.sim.job_world SEED``. The real engine, files, relays, gateways and alarms; a worker within
+The real engine, files, relays, gateways and alarms; a worker within
 each node that says what the real one does, is killed, and repeats itself when no answer comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
-import tempfile
-import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -30,11 +25,10 @@ from node.chores import QUEUES
 from node.trail import CMD
 from tests.sim import workload
 from tests.sim.broker import Stored
-from tests.sim.inline import without_threads
 from tests.sim.job_promises import broken
 from tests.sim.node import PAUSED_MICROS, Node
-from tests.sim.replay import Report
-from tests.sim.world import MEMORY, NAMES, SECOND, Act, World
+from tests.sim.report import Report, judged, stage
+from tests.sim.world import NAMES, SECOND, Act, World
 
 OWNER, COMPUTE = "centre", "hpc"
 JOB, SLOTS = "work", "slots"
@@ -298,37 +292,22 @@ class JobWorld(World):
 
 
 def play(seed: int, *, keeps_lines: bool = False) -> Report:
-    """Run the schedule of a seed and judge it; an error that escapes is what is wrong with it, too."""
+    """Run the schedule of a seed and judge it."""
     return asyncio.run(_play(seed, keeps_lines))
 
 
 async def _play(seed: int, keeps_lines: bool) -> Report:
-    directory = Path(tempfile.mkdtemp(prefix="covey-sim-", dir=MEMORY))
-    world = JobWorld(seed, directory)
-    world.keeps_lines = keeps_lines
-    try:
-        with without_threads():
-            try:
-                await world.storm()
-                await world.rest()
-                wrong = broken(world)
-            except Exception as error:
-                where = "".join(traceback.format_tb(error.__traceback__)[-4:])
-                wrong = [f"{type(error).__name__}: {error}\n{where}"]
-            finally:
-                await world.close()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with stage() as directory:
+        world = JobWorld(seed, directory)
+        world.keeps_lines = keeps_lines
+        try:
+            wrong = await judged(lambda: _wrong(world))
+        finally:
+            await world.close()
     return Report(seed, world.digest, wrong, world.lines, "jobs")
 
 
-def first_failure(seeds: Iterable[int]) -> Report | None:
-    """Run schedules until one goes wrong."""
-    return next((report for seed in seeds if (report := play(seed)).wrong), None)
-
-
-if __name__ == "__main__":
-    told = play(int(sys.argv[1]), keeps_lines=True)
-    print("\n".join(told.lines))
-    print(told if told.wrong else f"schedule {told.seed} is well, trace {told.digest}")
-    sys.exit(1 if told.wrong else 0)
+async def _wrong(world: JobWorld) -> list[str]:
+    await world.storm()
+    await world.rest()
+    return broken(world)

@@ -7,11 +7,7 @@ what is lost and repeated, how the clock jumps, and which runs are cancelled mea
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-import traceback
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +19,11 @@ from messages.envelope import Address, derive
 from messages.job_run import Run, Started
 from tests.sim import runs
 from tests.sim.broker import Stored
-from tests.sim.inline import without_threads
 from tests.sim.parts import Crash
-from tests.sim.replay import Report
+from tests.sim.report import Report
 from tests.sim.routine_promises import broken
 from tests.sim.run_workers import Gone
-from tests.sim.world import MEMORY, SECOND
+from tests.sim.world import SECOND
 
 KINDS = ("executable", "command", "job", "job_run", "routine", "routine_run")
 JOBS = 4
@@ -208,31 +203,5 @@ def _is_start(event: msgspec.Raw, token: str) -> bool:
 
 
 def play(seed: int, *, keeps_lines: bool = False) -> Report:
-    """Run the schedule of a seed and judge it; an error that escapes is what is wrong with it, too."""
-    return asyncio.run(_play(seed, keeps_lines))
-
-
-async def _play(seed: int, keeps_lines: bool) -> Report:
-    directory = Path(tempfile.mkdtemp(prefix="covey-sim-", dir=MEMORY))
-    world = World(seed, directory)
-    world.keeps_lines = keeps_lines
-    try:
-        with without_threads():
-            try:
-                await world.begin()
-                await world.storm()
-                await world.rest()
-                wrong = await broken(world)
-            except Exception as error:
-                where = "".join(traceback.format_tb(error.__traceback__)[-3:])
-                wrong = [*world.wrong, f"{type(error).__name__}: {error}\n{where}"]
-            finally:
-                await world.node.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return Report(seed, world.digest, wrong, world.lines, "routines")
-
-
-def first_failure(seeds: Iterable[int]) -> Report | None:
-    """Run schedules until one goes wrong."""
-    return next((report for seed in seeds if (report := play(seed)).wrong), None)
+    """Run the schedule of a seed and judge it."""
+    return asyncio.run(runs.played(World, seed, broken, ("routines", keeps_lines)))

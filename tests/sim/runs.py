@@ -1,4 +1,4 @@
-"""Runs at a node that crashes, whose workers die, answer late and twice: ``python -m tests.sim.runs SEED``.
+"""Runs at a node that crashes, whose workers die, answer late and twice.
 
 The real engine, file, relay, alarms and worker of runs. The seed decides the definitions, who goes on,
 what is lost and repeated, how the clock jumps, and which runs are paused and cancelled meanwhile.
@@ -7,18 +7,13 @@ what is lost and repeated, how the clock jumps, and which runs are paused and ca
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
-import tempfile
-import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -34,12 +29,12 @@ from node.workers.desk import Handed
 from node.workers.running import QUEUES, is_once
 from tests.sim.broker import Stored, Weather
 from tests.sim.definitions import BEGIN, CHILD, Drawn, Servers
-from tests.sim.inline import without_threads
 from tests.sim.node import Node
 from tests.sim.parts import Crash
+from tests.sim.report import Report, judged, stage
 from tests.sim.run_promises import broken
 from tests.sim.run_workers import Gone, Late, Work, Worker
-from tests.sim.world import CRASH_POINTS, MEMORY, SECOND, NotQuiet
+from tests.sim.world import CRASH_POINTS, SECOND, NotQuiet
 
 RUNS = 4
 TICKS = 170
@@ -329,18 +324,7 @@ class World:
         return min((at for at in instants if at is not None and at > self.now), default=None)
 
 
-@dataclass(frozen=True)
-class Report:
-    """What became of one schedule."""
-
-    seed: int
-    digest: str
-    wrong: Sequence[str]
-    lines: Sequence[str] = ()
-
-    def __str__(self) -> str:
-        shown = "\n  ".join(self.wrong[:12])
-        return f"schedule {self.seed} (replay it: python -m tests.sim.runs {self.seed}):\n  {shown}"
+Made = TypeVar("Made", bound=World)
 
 
 @contextmanager
@@ -352,37 +336,31 @@ def unchecked() -> Iterator[None]:
 
 
 def play(seed: int, *, keeps_lines: bool = False) -> Report:
-    """Run the schedule of a seed and judge it; an error that escapes is what is wrong with it, too."""
-    return asyncio.run(_play(seed, keeps_lines))
+    """Run the schedule of a seed and judge it."""
+    with unchecked():
+        return asyncio.run(played(World, seed, broken, ("runs", keeps_lines)))
 
 
-async def _play(seed: int, keeps_lines: bool) -> Report:
-    directory = Path(tempfile.mkdtemp(prefix="covey-sim-", dir=MEMORY))
-    world = World(seed, directory)
-    world.keeps_lines = keeps_lines
-    try:
-        with without_threads(), unchecked():
-            try:
-                await world.begin()
-                await world.storm()
-                await world.rest()
-                wrong = await broken(world)
-            except Exception as error:
-                where = "".join(traceback.format_tb(error.__traceback__)[-3:])
-                wrong = [*world.wrong, f"{type(error).__name__}: {error}\n{where}"]
-            finally:
-                await world.node.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return Report(seed, world.digest, wrong, world.lines)
+async def played(
+    make: Callable[[int, Path], Made],
+    seed: int,
+    broken: Callable[[Made], Awaitable[list[str]]],
+    how: tuple[str, bool],
+) -> Report:
+    """Run the schedule of a seed; ``how``: what it is of, and whether its trace is kept."""
+    of, keeps_lines = how
 
+    async def wrong() -> list[str]:
+        await world.begin()
+        await world.storm()
+        await world.rest()
+        return await broken(world)
 
-def first_failure(seeds: Iterable[int]) -> Report | None:
-    """Run schedules until one goes wrong."""
-    return next((report for seed in seeds if (report := play(seed)).wrong), None)
-
-
-if __name__ == "__main__":
-    told = play(int(sys.argv[1]), keeps_lines=True)
-    print("\n".join(told.lines))
-    print(told)
+    with stage() as directory:
+        world = make(seed, directory)
+        world.keeps_lines = keeps_lines
+        try:
+            found = await judged(wrong, world.wrong)
+        finally:
+            await world.node.stop()
+    return Report(seed, world.digest, found, world.lines, of)

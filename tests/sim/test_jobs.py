@@ -9,7 +9,8 @@ from multiprocessing import get_context
 import pytest
 
 from tests.sim.job_bugs import BUGS, planted
-from tests.sim.job_world import first_failure, play
+from tests.sim.job_world import play
+from tests.sim.report import first_failure
 
 SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "100"))
 FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
@@ -34,7 +35,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     with planted(name):
-        failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1))
+        failure = first_failure(play, range(1, SCHEDULES_FOR_A_BUG + 1))
 
     assert failure is not None, f"{name} was not found in {SCHEDULES_FOR_A_BUG} schedules"
-    print(f"python -m tests.sim.job_world {failure.seed}: {failure.wrong[0]}")
+    print(f"python -m tests.sim jobs {failure.seed} {name}: {failure.wrong[0]}")

@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors import routine_going, routine_run
-from tests.sim.routines import first_failure, play
+from tests.sim.report import first_failure
+from tests.sim.routines import play
 
 SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "100"))
 FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
@@ -75,6 +76,6 @@ BUGS: list[Callable[[pytest.MonkeyPatch], None]] = [
 def test_a_planted_bug_is_found(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
 
-    failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1))
+    failure = first_failure(play, range(1, SCHEDULES_FOR_A_BUG + 1))
 
     assert failure is not None

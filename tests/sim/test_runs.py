@@ -11,8 +11,9 @@ import pytest
 
 from actors.definition.check import check
 from tests.sim.definitions import CHILD, Drawn
+from tests.sim.report import first_failure
 from tests.sim.run_bugs import BUGS, planted
-from tests.sim.runs import first_failure, play
+from tests.sim.runs import play
 
 SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "100"))
 FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
@@ -44,7 +45,7 @@ def test_what_is_drawn_is_a_definition() -> None:
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     with planted(name):
-        failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1))
+        failure = first_failure(play, range(1, SCHEDULES_FOR_A_BUG + 1))
 
     assert failure is not None, f"{name} was not found in {SCHEDULES_FOR_A_BUG} schedules"
-    print(f"python -m tests.sim.runs {failure.seed}: {failure.wrong[0]}")
+    print(f"python -m tests.sim runs {failure.seed} {name}: {failure.wrong[0]}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import pytest
 
 from tests.sim.bugs import BUGS, planted
-from tests.sim.replay import first_failure, play
+from tests.sim.replay import play
+from tests.sim.report import first_failure
 
 SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "300"))
 FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
@@ -37,7 +39,7 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     with planted(name) as actors:
-        failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1), actors)
+        failure = first_failure(partial(play, actors=actors), range(1, SCHEDULES_FOR_A_BUG + 1))
 
     assert failure is not None, f"{name} was not found in {SCHEDULES_FOR_A_BUG} schedules"
     print(f"python -m tests.sim {failure.seed} {name}: {failure.wrong[0]}")

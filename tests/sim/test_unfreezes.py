@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import pytest
 
-from tests.sim.played import first_failure, play
+from tests.sim.played import play
+from tests.sim.report import first_failure
 from tests.sim.unfreeze_bugs import BUGS, planted
 
 SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "200"))
@@ -35,7 +37,7 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     with planted(name) as kit:
-        failure = first_failure(range(1, SCHEDULES_FOR_A_BUG + 1), kit)
+        failure = first_failure(partial(play, kit=kit), range(1, SCHEDULES_FOR_A_BUG + 1))
 
     assert failure is not None, f"{name} was not found in {SCHEDULES_FOR_A_BUG} schedules"
     print(f"python -m tests.sim unfreezes {failure.seed} {name}: {failure.wrong[0]}")

@@ -7,8 +7,6 @@ runner. The seed decides who goes on, who dies, who sleeps, and what the broker 
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -30,11 +28,11 @@ from messages.envelope import Address, Envelope
 from node.answers import Answers
 from tests.sim.broker import Weather
 from tests.sim.crowd import Crowd
-from tests.sim.inline import without_threads
 from tests.sim.node import Node
 from tests.sim.parts import Crash
+from tests.sim.report import stage
 from tests.sim.script import FIRST, Agenda, Line, Mood, draw
-from tests.sim.world import BEGIN, CRASH_POINTS, MEMORY, SECOND, NotQuiet
+from tests.sim.world import BEGIN, CRASH_POINTS, SECOND, NotQuiet
 
 ACTORS: Sequence[Actor[Any, Any, Any]] = (
     registry.ACTOR,
@@ -251,16 +249,12 @@ class World:
 
 @asynccontextmanager
 async def world(seed: int, kit: Kit = KIT) -> AsyncIterator[World]:
-    """Make a world in a directory of its own, in memory where there is such a file system."""
-    directory = Path(tempfile.mkdtemp(prefix="covey-sim-", dir=MEMORY))
-    made = World(seed, directory, kit)
-    try:
-        with without_threads(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=made.random.getrandbits(128)))
-            patch.setattr(logging.getLogger("covey.worker"), "disabled", True)
-            try:
-                yield made
-            finally:
-                await made.close()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    """Make a world in a directory of its own."""
+    with stage() as directory, pytest.MonkeyPatch.context() as patch:
+        made = World(seed, directory, kit)
+        patch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=made.random.getrandbits(128)))
+        patch.setattr(logging.getLogger("covey.worker"), "disabled", True)
+        try:
+            yield made
+        finally:
+            await made.close()

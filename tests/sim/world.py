@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -23,9 +21,9 @@ from node.fault import DESK_POINTS
 from node.trail import out_lane
 from tests.sim import workload
 from tests.sim.broker import Consumer, Weather
-from tests.sim.inline import without_threads
 from tests.sim.node import Node
 from tests.sim.parts import Crash
+from tests.sim.report import stage
 
 NAMES = ("observatory", "lab", "centre")
 BEGIN = micros(datetime(2026, 11, 2, 8, tzinfo=UTC))
@@ -45,8 +43,6 @@ CRASH_POINTS = (
     *DESK_POINTS,
 )
 
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""Where the files are quickest, if there is such a place."""
 
 Act = Callable[[], Awaitable[object]]
 
@@ -275,14 +271,10 @@ class World:
 
 @asynccontextmanager
 async def world(seed: int, actors: Sequence[Actor[Any, Any, Any]] = ACTORS) -> AsyncIterator[World]:
-    """Make a world in a directory of its own, in memory where there is such a file system."""
-    directory = Path(tempfile.mkdtemp(prefix="covey-sim-", dir=MEMORY))
-    made = World(seed, directory, actors)
-    try:
-        with without_threads():
-            try:
-                yield made
-            finally:
-                await made.close()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    """Make a world in a directory of its own."""
+    with stage() as directory:
+        made = World(seed, directory, actors)
+        try:
+            yield made
+        finally:
+            await made.close()
