@@ -236,7 +236,7 @@ def _frame(letter: bytes, body: bytes) -> bytes:
 def main() -> None:
     """Keep what is asked for."""
     processes.adopt()
-    for name in os.listdir("/proc/self/fd"):  # that of the lock is ours alone
+    for name in os.listdir("/proc/self/fd"):  # those of the locks are ours alone
         with suppress(OSError):
             os.set_inheritable(int(name), int(name) <= sys.stderr.fileno())
     size = int.from_bytes(_exactly(SIZE_BYTES))

@@ -79,7 +79,7 @@ class Sandbox:
     async def run(self, program: Program, scratch: Scratch, tell: Tell, stop: asyncio.Event) -> Ended:
         """Run a program until it ends, passes a bound or is to stop; all that it started is gone then."""
         request = json.dumps(self._request(program, scratch)).encode()
-        keeper = await _started(program.is_root, scratch.lock)
+        keeper = await _started(program.is_root, scratch.locks)
         assert keeper.stdin is not None
         assert keeper.stdout is not None
         try:
@@ -118,7 +118,7 @@ class Sandbox:
         }
 
 
-async def _started(is_root: bool, lock: int) -> Process:
+async def _started(is_root: bool, locks: tuple[int, ...]) -> Process:
     """Start a keeper; who is cancelled meanwhile has it end first."""
     before = [] if os.geteuid() == 0 or not is_root else [shutil.which("sudo") or "sudo", "-n", "--"]
     words = (*before, sys.executable, "-I", "-S", "-c", _KEEPER)
@@ -130,7 +130,7 @@ async def _started(is_root: bool, lock: int) -> Process:
             stdout=PIPE,
             stderr=DEVNULL,
             start_new_session=True,
-            pass_fds=(lock,),
+            pass_fds=locks,
         )
     )
     try:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from messages.job import WorkingFile
-from node.jobs.users import own_user
+from node.jobs.users import User, own_user
 from node.workers.tool import Failed, run
 
 REMOVE_SECONDS = 120.0
@@ -34,12 +34,12 @@ class Busy(Exception):
 class Scratch:
     """The directory of one run."""
 
-    def __init__(self, path: Path, user: int, lock: int) -> None:
+    def __init__(self, path: Path, user: User, lock: int) -> None:
         self.path = path
-        self.user = user
+        self.user = user.number
         """The user that the job has for itself; 0: it is ours."""
-        self.lock = lock
-        """The descriptor that says, as long as anybody has it open, that the run lives."""
+        self.locks = (lock, *user.locks)
+        """What says, as long as anybody has it open, that the run lives and has its user."""
 
     @property
     def work(self) -> Path:
