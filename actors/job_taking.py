@@ -31,6 +31,8 @@ def take_over(command: Take, turn: Turn) -> Taken:
         raise Rejected("not_offered", f"{work.tag} is not offered to {command.node}", at="/work/executable")
     if work.environment and not is_ours:
         raise Rejected("not_offered", "no environment is taken from a partner", at="/work/environment")
+    if work.inputs and not is_ours:
+        raise Rejected("not_offered", "a partner is given no files of runs here", at="/work/inputs")
     _check(executable, command)
     pinned = Pinned(
         job=command.run,
@@ -46,6 +48,7 @@ def take_over(command: Take, turn: Turn) -> Taken:
         environment=work.environment,
         timeout_seconds=work.timeout_seconds,
         working_files=work.working_files,
+        inputs=work.inputs,
     )
     return take(Taken, command, at=turn.at, pinned=pinned, may_repeat=work.may_repeat)
 

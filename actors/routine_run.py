@@ -153,7 +153,7 @@ def _placed(job: PinnedJob, step: Step, inputs: tuple[Input, ...]) -> dict[str, 
         return {"pinned": replace(job.pinned, inputs=inputs)}
     return {
         "pinned": replace(job.pinned, inputs=inputs, working_files=()),
-        "work": replace(job.work, may_repeat=not step.once),
+        "work": replace(job.work, may_repeat=not step.once, inputs=inputs),
         "place": Place(compute=step.on),
     }
 

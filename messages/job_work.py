@@ -11,7 +11,7 @@ from messages import base
 from messages.base import Reference, Text, Token
 from messages.command import FLAGS_MAX
 from messages.executable import Flag
-from messages.job import VALUE_CHARACTERS_MAX, Setting, Variable, WorkingFile
+from messages.job import VALUE_CHARACTERS_MAX, Input, Setting, Variable, WorkingFile
 
 Final = Literal["success", "failure", "timeout", "cancelled", "lost", "refused"]
 
@@ -76,6 +76,8 @@ class Work(base.Value, frozen=True, kw_only=True):
     """Only of our own jobs: a partner takes none."""
     timeout_seconds: Annotated[int, msgspec.Meta(ge=1)] = 3_600
     working_files: Annotated[tuple[WorkingFile, ...], msgspec.Meta(max_length=100)] = ()
+    inputs: tuple[Input, ...] = ()
+    """Of other runs here; only of our own jobs, too."""
     may_repeat: bool = False
 
 

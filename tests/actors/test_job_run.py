@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from actors.job_state import GIVE_UP_AFTER
 from messages import job_run as said
 from messages.booking import Admit
 from messages.envelope import Address
-from messages.job import Pinned
+from messages.job import Input, Pinned
 from messages.job_run import Place, Result, Work
 from messages.run import Answered, Faulted
 from tests.actors.entity import AT, Entity
@@ -222,10 +223,17 @@ def test_what_is_not_ours_to_run_is_denied(code: str, more: dict[str, object]) -
     assert (to, denied.code) == ("centre/job_run.r-1", code)
 
 
-def test_an_environment_is_taken_from_ourselves_alone() -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"environment": {"LD_PRELOAD": "x"}},
+        {"inputs": (Input(path="in", sha256="0" * 64, size=1, run="r-7"),)},
+    ],
+)
+def test_an_environment_and_files_of_runs_are_taken_from_ourselves_alone(more: dict[str, Any]) -> None:
     known = {ById("executable", "tool-1"): Summary(name="tool - 1", fields=TOOL)}
     run = Entity(job_run.ACTOR, there("centre", "r-1"), known=known)
-    work = Work(executable="tool-1", tag="tool - 1", environment={"LD_PRELOAD": "x"})
+    work = Work(executable="tool-1", tag="tool - 1", **more)
 
     run.refuses(
         said.Take(node="centre", run="r-1", work=work, compute="hpc", execution="e", booking="b", until=AT),

@@ -117,6 +117,25 @@ async def test_a_step_of_a_routine_runs_there(trio: Trio, slot: Booked) -> None:
     assert (await trio.centre.ask("job_run", "get", there("lab", step["run"])))["status"] == "success"
 
 
+async def test_files_go_from_step_to_step_on_a_compute_of_our_own(trio: Trio) -> None:
+    slot = await booked(trio, trio.centre)
+    make = await made(trio, "open('key', 'w').write('secret')", trio.centre)
+    look = await made(trio, "print(open('k').read())", trio.centre)
+    routine = fresh("routine")
+    steps = [
+        {"id": "make", "job": make, "on": slot.compute},
+        {"id": "here", "job": look, "takes": {"k": "make/key"}},
+        {"id": "there", "job": look, "takes": {"k": "make/key"}, "on": slot.compute},
+    ]
+    await trio.centre.done("routine", routine, "save", steps=steps)
+
+    run = (await trio.centre.done("routine", routine, "run"))["extra"]["run"]
+    await trio.centre.event("routine_run.ended", run)
+
+    told = (await trio.centre.ask("routine_run", "get", run))["steps"]
+    assert [(step["id"], step["status"]) for step in told] == [(one["id"], "success") for one in steps], told
+
+
 async def test_the_workflow_that_is_planned_runs_it_in_its_own_booking(trio: Trio) -> None:
     compute, id = await offer(trio.centre, trio.lab), fresh("wf")
     made_ = await made(trio, "print('public part')")
