@@ -119,7 +119,8 @@ def _jobs(found: Mapping[str, Any] | None) -> list[Check]:
     lacks = f"{found['lacks']} ({found['why']})" if found["lacks"] else ""
     if found["level"] is None:
         return [Check("jobs", "warning", f"they are refused: {lacks}")]
-    network = f"none can be kept from the network: {found['network']}" if found["network"] else ""
+    why = found["network"]
+    network = f"they have the network in any case ({why})" if why else "the network can be kept from them"
     return [Check("jobs", "ok", "; ".join(filter(None, (f"kept apart by {found['level']}", lacks, network))))]
 
 

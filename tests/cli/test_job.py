@@ -128,6 +128,7 @@ def test_doctor_says_how_far_apart_jobs_are_kept(node: Node) -> None:
 
     (jobs,) = [one for one in checks if one["check"] == "jobs"]
     assert "kept apart by" in jobs["detail"]
+    assert "the network" in jobs["detail"]
     assert jobs["status"] == "ok" or "install bubblewrap" in jobs["detail"]
 
 
