@@ -42,6 +42,8 @@ class Story:
             at = event["at"]
             self.last_at = at if isinstance(at, datetime) else datetime.fromisoformat(at)
             name = event["type"].removeprefix(PREFIX)
+            if name == "task_started" and "parent" in event["body"]:  # it was reached with its start
+                self.entered(event["body"], self.last_at)
             if name in OF_RUN:
                 OF_RUN[name](self, event["body"], self.last_at)
             elif name in OF_ACTION and event["body"]["frame"] in self._open:

@@ -12,7 +12,7 @@ from messages.problem import Problem
 
 
 class Entered(base.Event, tag="run.entered"):
-    """A task is reached, with the output of the one before it."""
+    """A task is reached that does not start at once, or a list of tasks is."""
 
     frame: int
     pointer: str
@@ -31,6 +31,10 @@ class TaskStarted(base.Event, tag="run.task_started"):
     input: Any
     at: datetime
     deadline: datetime | None = None
+    parent: int | msgspec.UnsetType = msgspec.UNSET
+    """The frame that it is in, when it is reached with its start; left out: ``run.entered`` has told it."""
+    raw: Any = msgspec.UNSET
+    """The output of the task before it; left out: it is the input."""
 
 
 class Asked(base.Event, tag="run.asked"):
@@ -63,7 +67,7 @@ class Called(base.Event, tag="run.called"):
 
 
 class Returned(base.Event, tag="run.returned"):
-    """What was asked of a worker is done, or was decided here."""
+    """What was asked of a worker is done, or was decided here and does not end the task at once."""
 
     frame: int
     output: Any

@@ -11,6 +11,7 @@ import msgspec
 
 from actors import ACTORS
 from actors.actor import Actor, Rejected, Turn
+from actors.flow.telling import placed
 from messages.base import Command, encode, tag
 from messages.envelope import Address
 from messages.run import Go
@@ -151,13 +152,15 @@ class _Replay:
             again = self._actor.decide(self._state, command, self._turn(first))
         except Rejected as no:
             return Differs(version=first["version"], what=f"{tag(command)} is refused now: {no}")
-        for row, event, now in zip(rows, events, again, strict=False):
+        recorded = list(placed(events))  # an older version may have told in two events what one tells
+        for (place, event), now in zip(recorded, again, strict=False):
             for at, was, other in differences(_plain(event), _plain(now)):
-                return Differs(version=row["version"], what=row["type"], at=at, was=was, now=other)
-        if len(events) == len(again):
+                version, what = rows[place]["version"], rows[place]["type"]
+                return Differs(version=version, what=what, at=at, was=was, now=other)
+        if len(recorded) == len(again):
             return None
-        count = f"{tag(command)} led to {len(events)} events, and leads to {len(again)} now"
-        return Differs(version=first["version"] + min(len(events), len(again)), what=count)
+        count = f"{tag(command)} led to {len(recorded)} events, and leads to {len(again)} now"
+        return Differs(version=first["version"] + min(len(recorded), len(again)), what=count)
 
     def _turn(self, row: dict[str, Any]) -> Turn:
         begin = self._export.begin

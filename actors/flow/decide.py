@@ -12,6 +12,7 @@ from actors.flow.limits import passed, size
 from actors.flow.ringing import ring
 from actors.flow.state import State
 from actors.flow.step import given_up, limited, next_events
+from actors.flow.telling import told
 from messages import run
 from messages.base import Alarm
 from messages.run import Command
@@ -27,20 +28,25 @@ STEP_BYTES_MAX = 2 << 20
 def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
     """Record what was said, and go on until all wait; what would pass a bound ends the run instead."""
     done: Folded[State, Event] = Folded(state, evolve)
-    events, total, chance = _first(state, command, turn), 0, _chance(turn)
+    _go_on(done, command, turn)
+    done[:] = told(done)
+    return done
+
+
+def _go_on(done: Folded[State, Event], command: Command, turn: Turn) -> None:
+    events, total, chance = _first(done.state, command, turn), 0, _chance(turn)
     while events:
         for event in events:
             if bound := passed(done.state, event):
                 for last in limited(done.state, _pointer(done.state, event), bound, turn.at):
                     done.add(last)
-                return done
+                return
             done.add(event)
             total += size(event)
         if (len(done) >= STEPS_MAX or total >= STEP_BYTES_MAX) and not done.state.is_over:
             done.add(Paced())
-            return done
+            return
         events = next_events(done.state, turn.at, chance)
-    return done
 
 
 def _pointer(state: State, event: Event) -> str:

@@ -12,6 +12,7 @@ from actors.flow.evolve_run import of_run
 from actors.flow.limits import size
 from actors.flow.program import SEQUENCE
 from actors.flow.state import Frame, State
+from actors.flow.telling import reached
 from messages.run_events import Event, RunEvent
 from messages.task_events import (
     Entered,
@@ -35,6 +36,8 @@ def evolve(state: State, event: Event) -> State:
             return _left(state, event)
     if isinstance(event, RunEvent):
         return of_run(state, event)
+    if isinstance(event, TaskStarted) and (entered := reached(event)) is not None:
+        state = _entered(state, entered)
     after = _with(state, changed(state.frames[event.frame], event))
     return _counted(after, event) if type(event) in _COUNTED else after
 

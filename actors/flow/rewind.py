@@ -10,10 +10,11 @@ import msgspec
 from actors.flow.evolve import evolve
 from actors.flow.program import SEQUENCE
 from actors.flow.state import State
+from actors.flow.telling import reached
 from messages import run
 from messages.problem import Problem
 from messages.run_events import Begun, Cancelled, Cancelling, Event, Failed, Restarted
-from messages.task_events import Caught, Entered, Retried, TaskCancelled, TaskFailed
+from messages.task_events import Caught, Entered, Retried, TaskCancelled, TaskFailed, TaskStarted
 
 FAILED = "failed"
 
@@ -32,8 +33,9 @@ def _at(pointer: str, events: Sequence[Event]) -> State | None:
     """Return the state when an action was come to for the last time."""
     for place in range(len(events) - 1, -1, -1):
         event = events[place]
-        if isinstance(event, Entered) and event.pointer == pointer:
-            return _replayed(events[: place + 1])
+        entered = reached(event) if isinstance(event, TaskStarted) else event
+        if isinstance(entered, Entered) and entered.pointer == pointer:
+            return _replayed([*events[:place], entered])
         if isinstance(event, Begun) or (isinstance(event, Restarted) and not event.frames):
             return None
     return None

@@ -121,6 +121,19 @@ async def test_all_is_decided_again_as_it_was(tasks: list[dict[str, Any]]) -> No
     assert found.events == len(dry.events)
 
 
+@pytest.mark.parametrize("tasks", FLOWS.values(), ids=FLOWS)
+async def test_what_an_older_version_told_in_two_events_is_decided_again(tasks: list[dict[str, Any]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("actors.flow.decide.told", list)
+        dry = await recorded(tasks)
+
+    found = replay(dry.export())
+
+    assert found.differs is None
+    assert found.decided == found.messages > 0
+    assert found.events == len(dry.events) > len((await recorded(tasks)).events)
+
+
 async def test_what_an_operator_has_said_is_decided_again() -> None:
     dry = Recorded(evaluate, call)
     dry.say(
