@@ -50,6 +50,9 @@ class Reader(Client):
             await self._process_op_err(Error(f"nats: {err_msg.strip(QUOTES)}"))
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
+        if not self.is_connected:
+            # the library would write what is left to the connection that was lost, and fail half closed
+            self._pending, self._pending_data_size = [], 0
         await super()._close(status, do_cbs)
         reconnecting = self._reconnection_task
         # the library cancels it once, and it may lose that: it would try to connect for ever

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,9 @@ class Embedded:
         return await connect(self.url, name="test", seed_path=(key or self.node).seed_path)
 
 
-@pytest.fixture
-async def nats_server(tmp_path: Path) -> AsyncIterator[Embedded]:
+@asynccontextmanager
+async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
+    """Run a server with the users of a node."""
     names = ("node", "operator", "system", "watcher")
     made = {name: keys.create_seed(tmp_path / "keys" / f"{name}.nk") for name in names}
     accounts = Accounts(
@@ -60,6 +62,12 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[Embedded]:
 
     async with Server(directory, config) as server:
         yield Embedded(server=server, directory=directory, **made)
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[Embedded]:
+    async with embedded(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

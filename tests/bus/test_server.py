@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from bus import binary, keys
 from bus.binary import NoServer
@@ -21,7 +22,7 @@ from bus.publisher import Outbound
 from bus.server import Server, ServerError
 from bus.streams import settings
 from tests.bus.heard import SECONDS, Ear
-from tests.conftest import NODE, Embedded
+from tests.conftest import NODE, Embedded, embedded
 
 SETTINGS = settings(NODE, ["workflow"], [])
 
@@ -63,6 +64,21 @@ async def test_messages_go_on_after_the_server_was_killed(bus: Bus, nats_server:
     assert heard[-1].sequence == 2
     assert nats_server.server.pid not in (0, killed)
     assert nats_server.server.restarts == 1
+
+
+def test_a_connection_that_is_lost_with_words_still_to_say_is_closed(tmp_path: Path) -> None:
+    async def close_late() -> bool:
+        lost = asyncio.Event()
+        async with embedded(tmp_path) as nats_server, await nats_server.connect() as bus:
+            bus.on_disconnect = lost.set
+            os.kill(nats_server.server.pid, signal.SIGKILL)
+            async with asyncio.timeout(SECONDS):
+                await lost.wait()
+            await bus._client.publish("covey.acme.word", b"")
+            await bus.close()
+            return bool(bus._client.is_closed)
+
+    assert uvloop.run(close_late())
 
 
 async def test_no_connection_is_left_open_to_a_server_that_hangs_up(nats_server: Embedded) -> None:
