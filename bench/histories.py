@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.du_root import ACTOR as DU_ROOT
 from bench.aggregates import PATHS, Library
-from bench.report import median, tell
+from bench.report import each_round, median, tell
 from cli.up import GARBAGE_OBJECTS
 from messages.base import encode
 from messages.envelope import Address, Envelope
@@ -44,7 +44,7 @@ async def run(directory: Path) -> None:
     """Measure appends in turn, then replays; the garbage is collected as in a node, for both."""
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
-    rounds = [await _round(directory / f"round-{number}") for number in range(ROUNDS)]
+    rounds = [await _round(directory / f"round-{number}") for number in each_round(ROUNDS)]
     tell("histories", "events a second, all of them on the disk (synchronous = FULL)", _rates(rounds))
     replays = [await _replays_of_covey(directory / "long"), _replays_of_library(directory / "long")]
     tell("replay", f"milliseconds, a history of {LONG:,} events", replays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from messages import subjects
 from node.home import Endpoint
 
 WAIT_SECONDS = 120.0
+END_SECONDS = 20.0
+"""How long a process that is told to end may take, before it is killed."""
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Measured:
     process: asyncio.subprocess.Process
     bus: Bus
     data: Path
+    ready_seconds: float
+    """From the start of the process to the line that says it is ready."""
 
     async def call(self, kind: str, id: str, verb: str, **body: Any) -> dict[str, Any]:
         """Say a command that must be done."""
@@ -65,7 +70,7 @@ def _log(data: Path) -> BinaryIO:
 @asynccontextmanager
 async def process(data: Path, *command: str) -> AsyncIterator[Measured]:
     """Run a program that prints a line with ``ready`` and leaves an ``endpoint.json``."""
-    log = _log(data)
+    log, began = _log(data), time.perf_counter()
     child = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=log
     )
@@ -73,16 +78,21 @@ async def process(data: Path, *command: str) -> AsyncIterator[Measured]:
     assert child.stdout is not None
     try:
         line = await asyncio.wait_for(child.stdout.readline(), WAIT_SECONDS)
+        ready = time.perf_counter() - began
         if b"ready" not in line:
             raise RuntimeError(f"{command} did not start; see {data.parent / f'{data.name}.log'}")
         endpoint = msgspec.json.decode((data / "endpoint.json").read_bytes(), type=Endpoint)
         seed = Path(endpoint.nkey_seed_file)
         async with await connect(endpoint.nats_url, name="bench", seed_path=seed) as bus:
-            yield Measured(endpoint.node, child, bus, data)
+            yield Measured(endpoint.node, child, bus, data, ready)
     finally:
         if child.returncode is None:
             child.terminate()
-            await child.wait()
+            try:
+                await asyncio.wait_for(child.wait(), END_SECONDS)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -21,6 +22,18 @@ def tell(name: str, what: str, rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(*(_cell(value) for value in row.values()))
     Console(width=120).print(table)
     print(json.dumps({"bench": name, "rows": rows}), flush=True)
+
+
+def each_round(count: int) -> Iterator[int]:
+    """Yield the numbers of the rounds, and say which one begins."""
+    for number in range(count):
+        say(f"round {number + 1} of {count}")
+        yield number
+
+
+def say(text: str) -> None:
+    """Tell whoever looks on how far it is."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def _cell(value: Any) -> str:

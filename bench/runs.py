@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
+import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bench import restate_runs
 from bench.nodes import Measured, node
-from bench.report import median, percentile, tell
+from bench.report import each_round, median, percentile, tell
 
 ROUNDS = 3
 SINGLE = 100
@@ -23,6 +26,8 @@ MANY = {"covey": 1_000, "jq": 400, "dbos": 80, "temporal": 40, "restate": 600}
 """How many run in each crowd of each round; of those that take longer fewer."""
 OURS, WORKING = "covey: three tasks", "covey: three tasks for its worker"
 CROWDS = (1, 8, 32)
+OTHER_SECONDS = 300.0
+"""What one of the others may take in one round."""
 HEAD = {"dsl": "1.0.3", "namespace": "bench", "name": "three", "version": "1.0.0"}
 STEPS = ("first", "second", "third")
 DEFINITION: dict[str, Any] = {
@@ -44,7 +49,7 @@ Times = tuple[list[float], dict[int, float]]
 async def run(directory: Path) -> None:
     """Measure all in turn, several times: a machine that is busy is so for all of them."""
     measured: dict[str, list[Times]] = defaultdict(list)
-    for number in range(ROUNDS):
+    for number in each_round(ROUNDS):
         place = directory / str(number)
         async with node(place / "covey", "covey") as one:
             measured[OURS].append(await _ours(one, "three", DEFINITION, ("covey", 1)))
@@ -116,8 +121,15 @@ async def _other(name: str, path: Path) -> Times:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"bench.{name}_runs", str(path), str(SINGLE), str(MANY[name]), *crowds),
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
-    out, _ = await child.communicate()
+    try:
+        out, _ = await asyncio.wait_for(child.communicate(), OTHER_SECONDS)
+    finally:
+        with suppress(ProcessLookupError):  # its server is in its group, too
+            os.killpg(child.pid, signal.SIGKILL)
+    if child.returncode:
+        raise RuntimeError(f"{name} ended with {child.returncode}")
     told = json.loads(out.splitlines()[-1])
     return told["times"], {int(crowd): rate for crowd, rate in told["rates"].items()}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.nodes import Measured, node, process
-from bench.report import median, tell
+from bench.report import each_round, median, tell
 from bus.publisher import Outbound
 from messages import subjects
 
@@ -23,7 +23,7 @@ ROUNDS = 3
 async def run(directory: Path) -> None:
     """Measure both in turn, several rounds."""
     bare, covey = [], []
-    for round_ in range(ROUNDS):
+    for round_ in each_round(ROUNDS):
         place = directory / f"round-{round_}"
         async with process(place / "bare", "-m", "bench.bare", str(place / "bare")) as one:
             bare.append(await rate(one))
