@@ -52,10 +52,10 @@ async def _round(lab: Measured, owners: list[Measured], number: int) -> float:
     id = f"w{number}"
     body = _workflow(number)
     await lab.call("workflow", id, "save", **{**body, "schedule_active": False})
+    copies = [await owner.bus.subscribe(subjects.every(owner.node, "evt", "copy")) for owner in owners]
     await lab.call(
         "shared_workspace", f"s{number}", "save", name=f"Team {number}", peers=list(OWNERS), workflows=[id]
     )
-    copies = [await owner.bus.subscribe(subjects.every(owner.node, "evt", "copy")) for owner in owners]
     await asyncio.gather(*(_copied(heard, id, active=False) for heard in copies))
     executions = await lab.bus.subscribe(subjects.event(lab.node, "execution", "*", "scheduled"))
     began = time.perf_counter()
