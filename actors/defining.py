@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import (
+    access,
     environment,
     graph,
     metadata_term,
@@ -257,6 +258,7 @@ def summary(state: State) -> Summary | None:
             **metadata_term.shown(definition.metadata),
             **({"origin": state.origin} if state.origin else {}),
             **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
+            **({access.ACCESS: shown} if (shown := access.shown(definition.triggers)) else {}),
         },
     )
 

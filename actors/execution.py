@@ -7,7 +7,9 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors.actor import Actor, Effect, Order, Rejected, Task, Turn
+from actors import access
+from actors.access import ACCESS, SCHEDULE
+from actors.actor import Actor, ById, Effect, Order, Rejected, Task, Turn
 from actors.fields import take
 from actors.graph import booking_of
 from actors.run import State, alarms, evolve, summary, view
@@ -131,7 +133,21 @@ def _start(state: State, turn: Turn) -> Sequence[Event]:
         raise Rejected("not_scheduled", "the owners of its compute have not all confirmed; wait for that")
     if state.state in ENDED:
         raise _conflict(state, "start")
+    _check_access(state, turn)
     return [Started(at=turn.at)]
+
+
+def points_at(state: State, command: Any) -> Sequence[ById]:
+    """Know whom its workflow lets start it before its time."""
+    plan = state.plan if isinstance(command, Start) else None
+    return [] if plan is None else [ById("workflow", plan.workflow)]
+
+
+def _check_access(state: State, turn: Turn) -> None:
+    assert state.plan is not None
+    workflow = turn.known.get(ById("workflow", state.plan.workflow))
+    fields = {} if workflow is None else workflow.summary.fields
+    access.check(turn.rights, turn.sender, state.plan.workflow, fields.get(ACCESS, {}).get(SCHEDULE, ()))
 
 
 def _end(
@@ -266,6 +282,7 @@ ACTOR: Actor[State, Any, Any] = Actor(
     evolve=evolve,
     react=react,
     passes=passes,
+    points_at=points_at,
     alarms=alarms,
     summary=summary,
     filters=frozenset({"end", "generation"}),

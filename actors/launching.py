@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import deploying, versions
-from actors.actor import Effect, Order, Question, Rejected, Turn
+from actors import access, deploying, versions
+from actors.actor import ById, Effect, Order, Question, Rejected, Turn
 from actors.defining import State
 from actors.definition.difference import difference
 from messages import run, workflow
 from messages.envelope import Address, derive
 from messages.execution import Fail
-from messages.workflow import Definition, Deploy, Launch, Promote
+from messages.workflow import MANUAL, Definition, Deploy, Launch, Promote
 
 ID_CHARACTERS = 32
 INPUT_BYTES_MAX = 200 * 1024
@@ -27,19 +27,59 @@ def check(state: State, command: Launch, turn: Turn) -> None:
     definition = state.definition
     if definition is None:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
-    if (command.execution or command.parent) and not turn.is_internal:
-        raise Rejected("not_granted", "only a run or an execution says on whose behalf it is")
+    if (command.execution or command.parent or command.fired or command.by) and not turn.is_internal:
+        raise Rejected("not_granted", "only the node itself says on whose behalf it is")
     if command.environment not in ("", definition.environment):
-        if command.environment not in state.deployments:
-            detail = f"{turn.me.id} is in {definition.environment}, not in {command.environment}; promote it"
-            raise Rejected("not_in_environment", detail, at="/environment")
-        return  # it is for the workflow there to say
+        _check_there(state, definition, command, turn)
+        return  # the rest is for the workflow there to say
     if not definition.active:
-        raise Rejected("inactive", f"{turn.me.id} is not active; save it with active: true")
+        raise _inactive(turn.me.id)
     if definition.definition is None:
         raise Rejected("no_definition", f"{turn.me.id} does not say what to run; save it with a definition")
     if len(msgspec.json.encode(command.input)) > INPUT_BYTES_MAX:
         raise Rejected("too_large", f"an input has at most {INPUT_BYTES_MAX} bytes of JSON", at="/input")
+    _check_access(definition, command, turn)
+
+
+def _inactive(workflow: str) -> Rejected:
+    return Rejected("inactive", f"{workflow} is not active; save it with active: true")
+
+
+def _check_access(definition: Definition, command: Launch, turn: Turn) -> None:
+    """Raise Rejected unless who fires it may; what runs and executions begin is the node's own."""
+    triggers, who = definition.triggers, turn.sender
+    if command.fired:
+        if access.find(triggers, command.fired) is None:
+            raise Rejected("unknown_trigger", f"{turn.me.id} has no trigger {command.fired} any more")
+        needed, who = access.groups(triggers, command.fired), command.by
+    elif turn.is_internal:
+        return
+    else:
+        needed = access.groups(triggers, command.trigger)
+    access.check(turn.rights, who, turn.me.id, needed)
+
+
+def elsewhere(state: State, command: Launch) -> Sequence[ById]:
+    """Know the workflow in the environment that a launch is for."""
+    there = state.deployments.get(command.environment)
+    return [] if there is None else [ById("workflow", there)]
+
+
+def _check_there(state: State, definition: Definition, command: Launch, turn: Turn) -> None:
+    """Raise Rejected when it is not there, or who launches it here may not do so there."""
+    environment = command.environment
+    if environment not in state.deployments:
+        detail = f"{turn.me.id} is in {definition.environment}, not in {environment}; promote it"
+        raise Rejected("not_in_environment", detail, at="/environment")
+    there, known = state.deployments[environment], turn.known.get(*elsewhere(state, command))
+    if turn.is_internal or known is None:
+        return
+    if command.trigger != MANUAL:
+        detail = f"in {environment} it is {there}, with triggers of its own: launch {there}, and name one"
+        raise Rejected("unknown_trigger", detail, at="/trigger")
+    if not known.summary.fields["active"]:
+        raise _inactive(there)
+    access.check_launch(turn.rights, turn.sender, there, known.summary)
 
 
 def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
@@ -57,7 +97,7 @@ def passes(state: State, command: Any, turn: Turn) -> Sequence[Effect]:
 def _begin(state: State, definition: Definition, command: Launch, turn: Turn) -> Sequence[Effect]:
     if command.environment not in ("", definition.environment):
         there = Address("workflow", state.deployments[command.environment])
-        return [Order(there, replace(command, run=_id(command, turn)))]
+        return [Order(there, replace(command, run=_id(command, turn)), sender=turn.sender)]
     if definition.definition is None:
         return []
     begin = run.Begin(
@@ -65,7 +105,8 @@ def _begin(state: State, definition: Definition, command: Launch, turn: Turn) ->
         definition=definition.definition,
         workflow_version=state.versions[-1].number,
         input=command.input,
-        trigger=command.trigger,
+        trigger=command.trigger if turn.is_internal else MANUAL,
+        by=command.by if turn.is_internal else turn.sender,
         execution=command.execution,
         parent=command.parent,
         environment=definition.environment,

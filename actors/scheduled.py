@@ -36,7 +36,8 @@ def derived(asked: Definition, before: Definition | None, at: datetime) -> Defin
         raise Rejected("invalid_trigger", detail, at=f"/triggers/{number}")
     number, trigger = found[0]
     was = trigger_of(before)
-    made = _schedule(trigger, before.schedule if before and was == trigger else None, at)
+    is_same = was is not None and replace(was, access=trigger.access) == trigger
+    made = _schedule(trigger, before.schedule if before and is_same else None, at)
     _check(made, f"/triggers/{number}")
     return replace(asked, schedule=made, schedule_active=True)
 

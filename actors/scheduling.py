@@ -8,7 +8,8 @@ from itertools import islice, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from actors import schedule, starting
+from actors import access, schedule, starting
+from actors.access import SCHEDULE
 from actors.actor import Question, Rejected, Turn
 from actors.defining import State, paused
 from actors.overlap import WAITING_MAX
@@ -53,6 +54,7 @@ def _backfill(state: State, definition: Definition, command: Backfill, turn: Tur
     if id in starts.backfills:
         return []
     _check(state, definition, command)
+    access.check(turn.rights, turn.sender, turn.me.id, access.shown(definition.triggers).get(SCHEDULE, ()))
     came = takewhile(lambda instant: instant < command.end, schedule.times(plan, command.start))
     instants = list(islice(came, BACKFILL_MAX + 1))
     if not instants:

@@ -95,6 +95,9 @@ def check(definition: Definition, turn: Turn) -> None:
         seen.add(trigger.id)
         if definition.definition is None:
             raise Rejected("no_definition", "there is nothing to run; save it with a definition", at=at)
+        if trigger.access is not None and trigger.access not in turn.rights.groups:
+            detail = f"there is no group {trigger.access}: covey group add {trigger.access} USER"
+            raise Rejected("unknown_group", detail, at=f"{at}/access")
         if isinstance(trigger, HttpTrigger):
             _check_path(trigger.path, f"{at}/path")
     _check_routes(definition, turn)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, assert_never, get_args
 from msgspec.structs import replace
 
 from actors import (
+    access,
     begun,
     defining,
     deploying,
@@ -98,7 +99,9 @@ def needs(command: Command, turn: Turn) -> Sequence[Need]:
 
 
 def points_at(state: State, command: Command) -> Sequence[ById]:
-    """Know who has the routes of the version that is gone back to."""
+    """Know who has the routes of the version that is gone back to, and what is to be launched elsewhere."""
+    if isinstance(command, Launch):
+        return launching.elsewhere(state, command)
     if not isinstance(command, RollBack) or state.definition is None:
         return []
     found = [one for one in state.versions if one.number == command.version]
@@ -251,6 +254,7 @@ def _propose(state: State, command: Propose, turn: Turn) -> Sequence[Event]:
     save = sharing.proposed(Save, command.body)
     if state.definition is not None:  # who may do what here is no peer's business
         save = replace(save, perimeters=state.definition.perimeters)
+        access.check_proposed(state.definition.triggers, save.triggers)
     if take(Definition, save) == state.definition:
         return []
     sharing.check_generation(command.generation, state.generation)
@@ -434,7 +438,10 @@ ACTOR: Actor[State, Any, Any] = Actor(
     alarms=alarms,
     summary=summary,
     filters=frozenset(
-        {"active", "schedule_active", "environment", "workspace", "shared", "paused", "metadata", "origin"}
+        {
+            *("active", "schedule_active", "environment", "workspace", "shared", "paused"),
+            *("metadata", "origin", "access"),
+        }
     ),
     view=view,
     questions={**launching.QUESTIONS, **scheduling.QUESTIONS},

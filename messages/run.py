@@ -24,7 +24,9 @@ class Begin(base.Command, tag="run.begin"):
     workflow_version: int = 1
     input: Any = None
     trigger: str = "manual"
-    """What began it: manual, http, date, cron, rrule, event, workflow."""
+    """What began it: manual, http, event, schedule, backfill, workflow."""
+    by: str = ""
+    """Who has launched it, or has signed what began it; empty: nobody, or the node."""
     parent: str = ""
     """The run that waits for it, and the task there: ``<run>.<frame>``."""
     execution: str = ""

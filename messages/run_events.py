@@ -26,6 +26,7 @@ class Begun(base.Event, tag="run.begun"):
     run: str = ""
     """Its own id."""
     environment: str = "main"
+    by: str = ""
 
 
 class Paced(base.Event, tag="run.paced"):

@@ -10,6 +10,7 @@
 ``covey.<node>.in.<anything>``                 a CloudEvent from outside, durable
 ``covey.<node>.out.<peer>``                   what this node says to one peer, signed
 ``covey.<node>.as.<user>.<call or ask>.…``    the same two, by a user whom the server vouches for
+``covey.<node>.http.<method> <target>``       no subject: what a signed request over HTTP is signed as
 ``covey.<node>.meet``                         an invited node says who it is, in its own account
 ============================================  ====================================================
 """
@@ -130,6 +131,11 @@ def task(node: str, queue: str) -> str:
 def incoming(node: str, name: str) -> str:
     """Name a subject on which a node hears CloudEvents from outside; ``name`` may have more tokens."""
     return f"covey.{node}.in.{name}"
+
+
+def request(node: str, method: str, target: str) -> str:
+    """Name what a request over HTTP is signed as: no message can be, for the blank in it."""
+    return f"covey.{node}.http.{method} {target}"
 
 
 def out(node: str, peer: str) -> str:

@@ -17,10 +17,17 @@ Response = Literal["sync", "accepted"]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
-class HttpTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="http"):
-    """A request to the node's HTTP listener."""
+class Trigger(base.Value, frozen=True, kw_only=True):
+    """What begins runs."""
 
     id: Token
+    access: Token | None = None
+    """The group whose members may fire it, beside who has ``admin`` over the workflow; left out: no group."""
+
+
+class HttpTrigger(Trigger, frozen=True, kw_only=True, tag_field="type", tag="http"):
+    """A request to the node's HTTP listener; with ``access``, one that its user has signed."""
+
     method: Method
     path: Path
     """``/orders/{order}``: each segment is a word (letters, digits, ``-._~``) or a parameter."""
@@ -32,40 +39,45 @@ class HttpTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="
     """The NAME of the secret (``covey secret set``) that signs each request (Standard Webhooks)."""
 
 
-class EventTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="event"):
-    """A CloudEvent that comes in on ``covey.<node>.in.>``, or that a run of this node emits."""
+class EventTrigger(Trigger, frozen=True, kw_only=True, tag_field="type", tag="event"):
+    """A CloudEvent that comes in on ``covey.<node>.in.>``, or that a run of this node emits.
 
-    id: Token
+    With ``access``, only one that its user has signed.
+    """
+
     with_: Annotated[dict[str, Any], msgspec.Meta(min_length=1, max_length=20)] = msgspec.field(name="with")
     """The attributes that the event must have; ``data`` may be among them."""
 
 
-class ManualTrigger(base.Value, frozen=True, kw_only=True, tag_field="type", tag="manual"):
+class ManualTrigger(Trigger, frozen=True, kw_only=True, tag_field="type", tag="manual"):
     """``workflow.launch``, said by an operator."""
 
+
+class Timed(Timing, frozen=True, kw_only=True):
+    """What begins runs when its time has come; by hand and in a backfill, too."""
+
     id: Token
+    access: Token | None = None
+    """The group whose members may fire it before its time, or backfill it; left out: no group."""
 
 
-class DateTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="date"):
+class DateTrigger(Timed, frozen=True, kw_only=True, tag_field="type", tag="date"):
     """One instant; it becomes the schedule of the workflow."""
 
-    id: Token
     start: Instant
 
 
-class CronTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="cron"):
+class CronTrigger(Timed, frozen=True, kw_only=True, tag_field="type", tag="cron"):
     """The instants of a cron expression; they become the schedule of the workflow."""
 
-    id: Token
     cron: Annotated[str, msgspec.Meta(max_length=256)]
     start: Instant | None = None
     """Left out: from the first save on."""
 
 
-class RruleTrigger(Timing, frozen=True, kw_only=True, tag_field="type", tag="rrule"):
+class RruleTrigger(Timed, frozen=True, kw_only=True, tag_field="type", tag="rrule"):
     """The instants of rules of iCalendar; they become the schedule of the workflow."""
 
-    id: Token
     rrule: Annotated[str, msgspec.Meta(max_length=4096)]
     start: Instant | None = None
     """Left out: from the first save on."""

@@ -20,8 +20,8 @@ from messages.workspace import Resources
 
 Units = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 OnConflict = Literal["refuse", "skip"]
-Trigger = Literal["manual", "schedule", "backfill", "http", "event", "workflow"]
-"""What begins a run."""
+MANUAL = "manual"
+"""What begins a run that somebody launches; what the node begins has a word of its own."""
 
 
 class Item(base.Value, frozen=True, kw_only=True):
@@ -111,13 +111,18 @@ class Launch(base.Command, tag="workflow.launch"):
     input: Any = None
     run: Token | None = None
     """The id of the run; left out: a new one."""
-    trigger: Trigger = "manual"
+    trigger: Token = MANUAL
+    """The id of one of its triggers, to fire that by hand, or ``manual``."""
     execution: str = ""
     """The planned execution that it is the run of (said by the workflow itself)."""
     parent: str = ""
     """The run that waits for it, and its task there (said by that run)."""
     environment: str = ""
     """Run what this workflow is in that environment; left out: in its own."""
+    fired: str = ""
+    """The trigger that a request or an event has fired (said by the node itself)."""
+    by: str = ""
+    """Who has proved to have sent that; empty: nobody (said by the node itself)."""
 
 
 class Promote(base.Command, tag="workflow.promote"):

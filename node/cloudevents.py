@@ -18,7 +18,8 @@ ATTRIBUTES_MAX = 50
 NEEDED = ("id", "source", "type")
 
 _PREFIX = "ce-"
-_STRUCTURED = "application/cloudevents+json"
+STRUCTURED = "application/cloudevents+json"
+"""The content type of an event that is whole in its body."""
 
 
 class NoEvent(Exception):
@@ -31,15 +32,22 @@ def read(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         raise NoEvent(f"it has {len(body)} bytes, at most {EVENT_BYTES_MAX} are taken")
     if depth(body) > DEPTH_MAX:
         raise NoEvent(f"it is nested too deeply, at most {DEPTH_MAX} levels are taken")
-    lowered = {name.lower(): value for name, value in headers.items()}
-    is_whole = lowered.get("content-type", "").lower().startswith(_STRUCTURED)
-    event = _structured(body) if is_whole else _binary(lowered, body)
+    event = _structured(body) if is_whole(headers) else _binary(_lowered(headers), body)
     if len(event) > ATTRIBUTES_MAX:
         raise NoEvent(f"it has more than {ATTRIBUTES_MAX} attributes")
     missing = [name for name in NEEDED if not (isinstance(event.get(name), str) and event[name])]
     if missing:
         raise NoEvent(f"it has no {', '.join(missing)}")
     return {"specversion": "1.0", **event}
+
+
+def is_whole(headers: Mapping[str, str]) -> bool:
+    """Say whether an event is one JSON object, and nothing of it in headers."""
+    return _lowered(headers).get("content-type", "").lower().startswith(STRUCTURED)
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _structured(body: bytes) -> dict[str, Any]:

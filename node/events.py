@@ -16,15 +16,16 @@ from bus.consumer import Delivery
 from bus.streams import EVENTS, HEARD, INCOMING
 from messages import subjects
 from messages.base import Command
-from messages.envelope import Address, derive
+from messages.envelope import OPERATOR, Address, derive
 from messages.environment import MAIN
 from messages.run import Deliver
 from messages.task_events import Emitted
 from messages.triggers import EventTrigger, Triggers
 from messages.workflow import Launch
-from node.cloudevents import NoEvent, read
+from node.cloudevents import STRUCTURED, NoEvent, is_whole, read
 from node.engine import Engine
 from node.index import Following
+from node.proof import UNSIGNED, proven
 from node.workers.voice import Voice
 from store.step import Outgoing
 from store.store import Store
@@ -91,8 +92,20 @@ class Events:
         except NoEvent as no:
             _LOG.warning("what came on %s is no event: %s", delivery.subject, no)
             return
-        named = event.get(triggers.ENVIRONMENT)
-        await self._tell(event, derive(event["source"], event["id"]), named and str(named))
+        named, key = event.get(triggers.ENVIRONMENT), derive(event["source"], event["id"])
+        await self._tell(event, (key, self._sender(delivery)), named and str(named))
+
+    def _sender(self, delivery: Delivery) -> str:
+        """Return who has said an event, or nothing; a signature is over the body, so all has to be in it."""
+        headers, rights = delivery.headers, self._engine.rights
+        proof = proven(delivery.subject, headers, delivery.body, delivery.at)
+        if proof == UNSIGNED:
+            return OPERATOR if rights.is_open else ""
+        if proof.fault is None and is_whole(headers):
+            return rights.sender(proof.of)
+        why = f"it is not {STRUCTURED}" if proof.fault is None else ": ".join(proof.fault)
+        _LOG.warning("the signature of an event on %s is worth nothing: %s", delivery.subject, why)
+        return ""
 
     async def emitted(self, delivery: Delivery) -> None:
         """Tell an event that a run has emitted, in its environment alone."""
@@ -100,10 +113,12 @@ class Events:
         depth = await self._depth(run)
         state: Run = (await self._engine.peek("run", run)).state
         key = delivery.headers.get(subjects.CE_ID) or derive(str(event.get("source")), str(event.get("id")))
-        await self._tell({**event, triggers.DEPTH: depth}, derive(key, EMITTED), state.environment)
+        # a run is nobody: what it emits fires nothing that a group is named for
+        await self._tell({**event, triggers.DEPTH: depth}, (derive(key, EMITTED), ""), state.environment)
 
-    async def _tell(self, event: Mapping[str, Any], key: str, environment: str | None) -> None:
-        """Tell an event to whom it concerns in an environment; None: in all of them."""
+    async def _tell(self, event: Mapping[str, Any], said: tuple[str, str], environment: str | None) -> None:
+        """Tell an event, with its key and who has said it, to whom it concerns; None: in all environments."""
+        key, by = said
         if triggers.depth(event) > triggers.DEPTH_MAX:
             _LOG.warning("an event of type %s goes round in circles: it is told to nobody", event.get("type"))
             return
@@ -111,8 +126,10 @@ class Events:
             for trigger in waiting.triggers if environment in (None, waiting.environment) else ():
                 if triggers.fits(trigger, event):
                     id = derive(key, f"{workflow}/{trigger.id}")
-                    launch = Launch(run=id, input=dict(event), trigger="event")
-                    await self._say(Address("workflow", workflow), launch, derive(id, "launch"))
+                    launch = Launch(run=id, input=dict(event), trigger="event", fired=trigger.id, by=by)
+                    # so that who may not say it cannot take the place of who may
+                    message = derive(id, "launch" if trigger.access is None else f"launch/{by}")
+                    await self._say(Address("workflow", workflow), launch, message)
         for run in list(self._listening):
             await self._deliver(run, event, (derive(key, run), environment))
 

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from actors import triggers
+from actors import access, triggers
+from actors.actor import Rejected
 from messages import subjects
 from messages.envelope import ACTOR
 from messages.route import Claimed
@@ -22,7 +23,7 @@ from node.edge import Edge
 from node.engine import Engine
 from node.intake import Intake, Overloaded, outcome_of
 from node.keyring import Keyring
-from node.request import check_signature, key_of, query_of, read_body
+from node.request import CHALLENGE, check_signature, key_of, proof_of, query_of, read_body
 from node.routes import Routes
 from node.serving import Refused, Serving, told
 
@@ -31,7 +32,10 @@ SEND_SECONDS = 10.0
 """How long a client may take to send its request."""
 REQUESTS_MAX = 100
 """How many requests are served at a time."""
-STATUS = {"not_found": 404, "invalid_message": 400, "too_deep": 400, "too_large": 413}
+STATUS = {
+    **{"not_found": 404, "unknown_trigger": 404, "invalid_message": 400, "too_deep": 400, "too_large": 413},
+    **{"not_signed": 401, "unknown_signer": 401, "inactive_user": 403, "not_granted": 403},
+}
 """How a refusal of a launch is told; 409 otherwise."""
 
 
@@ -55,6 +59,8 @@ class Asked(NamedTuple):
     claimed: Claimed
     run: str
     input: Mapping[str, Any]
+    by: str
+    """Who has signed it, where the trigger asks for that."""
     is_keyed: bool
     """Whether the client says which requests are repeats of one."""
 
@@ -128,6 +134,7 @@ class Listener:
         if trigger.secret is not None:
             signing = await self._means.keyring.key(claimed.environment, trigger.secret)
             check_signature(request, body, signing, self._means.clock())
+        by = "" if trigger.access is None else self._member(request, claimed, body)
         try:
             read = triggers.body_of(request.headers.get("Content-Type", ""), body)
         except (ValueError, RecursionError) as error:
@@ -140,13 +147,24 @@ class Listener:
             "headers": triggers.kept_headers(request.headers),
             "body": read,
         }
-        key = key_of(request, must_be_signed=trigger.secret is not None)
-        return Asked(claimed, self._run_id(claimed, key), input, bool(key))
+        key = key_of(request, trigger)
+        return Asked(claimed, self._run_id(claimed, by, key), input, by, bool(key))
 
-    def _run_id(self, claimed: Claimed, key: str) -> str:
+    def _member(self, request: web.BaseRequest, claimed: Claimed, body: bytes) -> str:
+        """Return who has signed a request, if he may fire the trigger: of a repeat it is asked here alone."""
+        means, rights = self._means, self._means.engine.rights
+        proof = proof_of(request, means.node, body, means.clock())
+        by = rights.sender(proof) if proof else ""
+        try:
+            access.check(rights, by, claimed.workflow, [str(claimed.trigger.access)])
+        except Rejected as no:
+            raise _refused(no.code, no.detail) from no
+        return by
+
+    def _run_id(self, claimed: Claimed, by: str, key: str) -> str:
         if not key:
             return uuid.uuid4().hex
-        said = f"http/{claimed.workflow}/{claimed.trigger.id}/{key}".encode()
+        said = f"http/{claimed.workflow}/{claimed.trigger.id}/{by and f'{by}/'}{key}".encode()
         return hmac.new(self._means.secret, said, hashlib.sha256).hexdigest()[:32]
 
     async def _trigger(self, asked: Asked) -> web.Response:
@@ -162,13 +180,14 @@ class Listener:
 
     async def _launch(self, asked: Asked) -> None:
         means, id = self._means, uuid.uuid4().hex
-        body = msgspec.json.encode({"run": asked.run, "input": asked.input, "trigger": "http"})
+        fired = {"trigger": "http", "fired": asked.claimed.trigger.id, "by": asked.by}
+        body = msgspec.json.encode({"run": asked.run, "input": asked.input, **fired})
         subject = subjects.call(means.node, "workflow", asked.claimed.workflow, "launch")
         envelope = means.edge.envelope(subject, {}, body, (lambda: id, means.clock(), 1))
         envelope = msgspec.structs.replace(envelope, sender=ACTOR)
         outcome = outcome_of(await means.intake.call(envelope))
         if outcome.status != "done":
-            raise Refused(STATUS.get(outcome.code, 409), outcome.code, outcome.detail)
+            raise _refused(outcome.code, outcome.detail)
 
     async def _result(self, asked: Asked, trigger: HttpTrigger) -> web.Response:
         await self._ask(asked.run, "wait", {"timeout": trigger.timeout})
@@ -198,6 +217,11 @@ class Listener:
         means = self._means
         reply = await means.answers.answer("run", id, query, msgspec.json.encode(asked), means.clock())
         return msgspec.json.decode(reply, type=dict[str, Any])
+
+
+def _refused(code: str, detail: str) -> Refused:
+    status = STATUS.get(code, 409)
+    return Refused(status, code, detail, CHALLENGE if status == 401 else {})
 
 
 def _not_allowed(method: str, methods: tuple[str, ...]) -> Refused:

@@ -8,11 +8,16 @@ from typing import Any
 from aiohttp import web
 
 from actors import triggers
+from messages import subjects
 from messages.envelope import instant
+from messages.triggers import HttpTrigger
 from node.keyring import is_signed
+from node.proof import Proof, proven
 from node.serving import Refused
 
 KEY_CHARACTERS_MAX = 200
+CHALLENGE = {"WWW-Authenticate": "covey-1"}
+"""What a request is told that lacks a proof: the first line of what is signed."""
 
 
 async def read_body(request: web.BaseRequest, seconds: float, bytes_max: int) -> bytes:
@@ -42,6 +47,21 @@ def check_signature(request: web.BaseRequest, body: bytes, key: bytes | None, no
         raise Refused(401, "bad_signature", detail)
 
 
+def proof_of(request: web.BaseRequest, node: str, body: bytes, now: int) -> str:
+    """Return the public key that has signed a request, or nothing; raises Refused when it is not as signed.
+
+    It is signed as a command is, with the method and the target in place of a subject.
+    """
+    subject = subjects.request(node, request.method, request.raw_path)
+    try:
+        proof = proven(subject, request.headers, body, now)
+    except UnicodeEncodeError:  # bytes that are no text, in a header or the target
+        proof = Proof(fault=("bad_signature", "what is signed is text"))
+    if proof.fault is not None:
+        raise Refused(401, *proof.fault, CHALLENGE)
+    return proof.of
+
+
 def query_of(request: web.BaseRequest) -> dict[str, Any]:
     """Return the query: a text by each name, or a list of them where it is said again."""
     found: dict[str, Any] = {}
@@ -51,10 +71,13 @@ def query_of(request: web.BaseRequest) -> dict[str, Any]:
     return found
 
 
-def key_of(request: web.BaseRequest, *, must_be_signed: bool) -> str:
+def key_of(request: web.BaseRequest, trigger: HttpTrigger) -> str:
     """Return what repeats of one request have in common; of a signed one, what was signed."""
-    own = "" if must_be_signed else request.headers.get("Idempotency-Key", "")
-    key = own or request.headers.get("webhook-id", "")
+    if trigger.access is not None:
+        key = request.headers.get(subjects.MESSAGE_ID, "").strip()
+    else:
+        own = "" if trigger.secret is not None else request.headers.get("Idempotency-Key", "")
+        key = own or request.headers.get("webhook-id", "")
     if len(key) > KEY_CHARACTERS_MAX:
         raise Refused(400, "invalid_key", f"a key has at most {KEY_CHARACTERS_MAX} characters")
     return key

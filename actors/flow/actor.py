@@ -55,6 +55,7 @@ def view(state: State) -> dict[str, Any] | None:
         "workflow_version": state.workflow_version,
         "status": status(state),
         "trigger": state.trigger,
+        "by": state.by,
         "environment": state.environment,
         "input": state.input,
         "output": state.output,

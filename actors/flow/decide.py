@@ -134,6 +134,7 @@ def _begin(state: State, command: run.Begin, turn: Turn) -> Sequence[Event]:
         definition=command.definition,
         input=command.input,
         trigger=command.trigger,
+        by=command.by,
         parent=command.parent,
         execution=command.execution,
         environment=command.environment,

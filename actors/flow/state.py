@@ -92,6 +92,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     input: Any = None
     context: Any = None
     trigger: str = ""
+    by: str = ""
     parent: str = ""
     execution: str = ""
     environment: str = "main"
