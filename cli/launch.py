@@ -27,6 +27,10 @@ Input = Annotated[str, flag("--input", help="What it is given: JSON or YAML, @FI
 Set = Annotated[
     list[str], flag("--set", help="field=value of the input, JSON or text; a.b=value goes into a.")
 ]
+Trigger = Annotated[str, flag("--trigger", help="Fire one of its triggers by hand: the id of it.")]
+Environment = Annotated[
+    str, flag("--environment", "-e", help="Run what it is in that environment; else in its own.")
+]
 RunId = Annotated[str, flag("--run", help="The id of the run; without it one is made up.")]
 Wait = Annotated[bool, flag("--wait", help="Wait for the end: exit 0 and the output, or 1 and the problem.")]
 Follow = Annotated[bool, flag("--follow", help="Show what happens until the end, and wait for it.")]
@@ -43,6 +47,8 @@ def add(group: typer.Typer) -> None:
         input: Input = "",
         settings: Set = [],  # noqa: B006  # typer takes no tuple
         run: RunId = "",
+        trigger: Trigger = "",
+        environment: Environment = "",
         wait: Wait = False,
         follow: Follow = False,
         seconds: Seconds = 0.0,
@@ -53,8 +59,9 @@ def add(group: typer.Typer) -> None:
         async with session.node() as node:
             to = own(node, (KIND, id, NAME))
             if run:
-                await _check_new(node, run, (to[1], given))
-            body = {"input": given, **({"run": run} if run else {})}
+                await _check_new(node, run, ("" if environment else to[1], given))
+            named = {"run": run, "trigger": trigger, "environment": environment}
+            body = {"input": given, **{name: value for name, value in named.items() if value}}
             outcome = await node.call(to, body, message=message)
             if outcome.status != "done" or not (wait or follow):
                 return report(session, f"{KIND} {id}", outcome)
@@ -84,10 +91,14 @@ def _read(text: str) -> str:
 
 
 async def _check_new(node: Client, run: str, begun: tuple[str, Any]) -> None:
-    """Raise Mistake when another run has the id: the node would find out after it has answered."""
+    """Raise Mistake when another run has the id: the node would find out after it has answered.
+
+    ``begun`` is of which workflow, nothing for one in another environment, and with what.
+    """
     try:
         found = await node.ask("run", "get", {"id": run})
     except Refused:
         return
-    if (found["workflow"], found["input"]) != begun:
+    workflow, given = begun
+    if found["input"] != given or workflow not in ("", found["workflow"]):
         raise Mistake(f"there is a run {run} of {found['workflow']} already; take another --run")

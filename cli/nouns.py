@@ -14,6 +14,7 @@ from cli import (
     promote,
     routine_runs,
     run,
+    signed_request,
     standing,
     thaw,
     versions,
@@ -40,6 +41,8 @@ def add(app: typer.Typer, word: str = "") -> bool:
         job_runs.add(groups["job"])
     if "routine" in groups:
         routine_runs.add(groups["routine"])
+    if "route" in groups:
+        signed_request.add(groups["route"])
     if "run" in groups:
         run.add(groups["run"])
     if "metadata_term" in groups:

@@ -69,3 +69,24 @@ def test_a_shortcut_tells_the_way(covey: Covey, tmp_path: Path) -> None:
     assert covey.run("workflow", "promote", "orders", "--to", "live", "--roll-back").returncode == 1
     assert covey.run("workflow", "promote", "nothing", "--to", "live").returncode == 1
     assert covey.run("workflow", "promote", "orders").returncode == 2
+
+
+def test_a_workflow_is_launched_in_an_environment(covey: Covey, tmp_path: Path) -> None:
+    save(covey, tmp_path, "third")
+    covey.run("variable", "set", "region", "eu", "-e", "test")
+    covey.run("variable", "set", "region", "us", "-e", "main")
+    assert covey.run("workflow", "promote", "orders", "--to", "test").returncode == 0
+
+    there = ("workflow", "launch", "orders", "--environment", "test", "--run", "e-1", "--wait", "--json")
+    for _ in range(2):
+        assert json.loads(covey.run(*there).stdout)["output"] == {"region": "eu", "what": "third"}
+    here = json.loads(covey.run("workflow", "launch", "orders", "-e", "main", "--wait", "--json").stdout)
+    assert here["output"]["region"] == "us"
+    run = json.loads(covey.run("run", "get", "e-1", "--json").stdout)
+    assert (run["workflow"], run["environment"], run["trigger"]) == ("orders-test", "test", "manual")
+    for words, code in (
+        (("-e", "live"), "not_in_environment"),
+        (("-e", "test", "--trigger", "desk"), "unknown_trigger"),
+    ):
+        refused = covey.run("workflow", "launch", "orders", *words)
+        assert (refused.returncode, code in refused.stderr) == (1, True), refused.stderr
