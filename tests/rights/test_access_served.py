@@ -147,7 +147,6 @@ async def test_a_proof_is_of_one_request_to_one_node_and_not_for_long(crew: Crew
     for target, body, headers in (
         ("/others", BODY, good),
         ("/orders?x=1", BODY, good),
-        ("/orders/", BODY, good),
         ("/orders/2", BODY, crew.proof("bob", "/orders/1")),
         ("/orders", BODY + b" ", good),
         ("/orders", b"", good),
@@ -156,7 +155,7 @@ async def test_a_proof_is_of_one_request_to_one_node_and_not_for_long(crew: Crew
         ("/orders", BODY, as_command),
     ):
         answer = await crew.ask(target, body, headers)
-        assert answer[0] in (401, 404), (target, answer)
+        assert problem(answer) == (401, "bad_signature"), target
     for at in (datetime.now(UTC) - far, datetime.now(UTC) + far):
         answer = await crew.ask("/orders", BODY, crew.proof("bob", at=at))
         assert problem(answer) == (401, "too_old")
@@ -180,8 +179,7 @@ async def test_a_request_that_is_sent_again_takes_effect_once(crew: Crew) -> Non
     other_key = await crew.ask("/orders", BODY, headers | {"Idempotency-Key": "k", "webhook-id": "w"})
     blank = await crew.ask("/orders", BODY, headers | {subjects.MESSAGE_ID: "r-1\u2003"})
 
-    assert {status for status, _, _ in (*answers, other_key)} == {200}
-    assert blank[0] in (200, 401)
+    assert {status for status, _, _ in (*answers, other_key, blank)} == {200}
     assert len(await crew.runs()) == 1
     assert problem(await crew.request("bob", body=b'{"order":18}', id="r-1")) == (422, "key_reused")
     assert (await crew.request("kim", id="r-1"))[0] == 200
@@ -233,7 +231,7 @@ async def test_it_stands_after_a_restart(tmp_path: Path) -> None:
 
 async def test_by_hand_only_a_member_fires_it(crew: Crew) -> None:
     node = crew.node
-    cron = {"type": "cron", "id": "nightly", "cron": "0 0 1 1 *", "access": "crew"}
+    cron = {"type": "cron", "id": "nightly", "cron": "30 2 * * *", "access": "crew"}
     desk = {"type": "manual", "id": "desk", "access": "crew"}
     await node.done(
         "workflow", "orders", "save", name="orders", definition=document(ECHO), triggers=[cron, desk]
@@ -241,14 +239,17 @@ async def test_by_hand_only_a_member_fires_it(crew: Crew) -> None:
     await give(node, "group/crew", "lab.workflow.orders", "launch", "backfill", "start")
     await give(node, "user/eve", "lab.workflow.orders", "backfill", "start")
     bob, eve = crew.people["bob"], crew.people["eve"]
-    year = {"from": "2040-01-01T00:00:00Z", "to": "2041-01-01T00:00:00Z"}
+    day = {"from": "2040-01-01T00:00:00Z", "to": "2040-01-02T00:00:00Z"}
 
     for verb, said in (
         *(("launch", {"trigger": name}) for name in ("desk", "nightly", "manual")),
-        *(("launch", {}), ("backfill", year)),
+        *(("launch", {}), ("backfill", day)),
     ):
         assert (await eve.call("workflow", "orders", verb, **said))["code"] == "not_granted", said
         assert (await bob.call("workflow", "orders", verb, **said))["status"] == "done", said
+    planned = await node.becomes(lambda: node.items("execution", status="scheduled"), len)
+    assert (await eve.call("execution", planned[0]["id"], "start"))["code"] == "not_granted"
+    assert (await bob.call("execution", planned[0]["id"], "start"))["status"] == "done"
     outcome = await bob.call("workflow", "orders", "launch", trigger="http")
     assert (outcome["code"], outcome["at"]) == ("unknown_trigger", "/trigger")
 
