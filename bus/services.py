@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from nats.aio.client import Client
@@ -20,6 +21,8 @@ Handler = Callable[[str, dict[str, str], bytes], Awaitable[bytes]]
 
 IN_FLIGHT_MAX = 1024
 """How many requests of one service may wait for their answers; the rest wait in the connection."""
+ANSWER_SECONDS_MAX = 1.0
+"""How long a service that stops waits for its answers: what was to make them may have failed."""
 VERSION = "1.0.0"
 NANOSECONDS = 1_000_000_000
 
@@ -60,10 +63,12 @@ class Served:
         await client.flush()
 
     async def stop(self) -> None:
-        """Take no more requests and wait for the answers of those that were taken."""
+        """Take no more requests and wait a while for the answers of those that were taken."""
         if self._service is not None:
             await self._service.stop()
-        await self._idle.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await self._idle.wait()
 
     async def _take(self, request: Request) -> None:
         await self._slots.acquire()

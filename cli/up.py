@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import platform
 import re
 import signal
+import sqlite3
 import sys
 import traceback
 from dataclasses import replace
@@ -34,6 +36,9 @@ QUIET_SECONDS = 60.0
 LINES_REMEMBERED = 1_000
 GARBAGE_OBJECTS = 50_000
 """New objects between two searches for cycles; a batch makes thousands and leaves none."""
+
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
+NO_ROOM_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Node = Annotated[str, typer.Option("--node", envvar="COVEY_NODE", help="The name of a new node.")]
 Nats = Annotated[
@@ -234,10 +239,13 @@ class Run:
         print(f"covey: node {home.node} is ready at {urls} (data {home.path}, pid {os.getpid()})", flush=True)
 
     def _failed(self, error: Exception) -> int:
-        if self._is_verbose or self._is_ready or not is_foreseen(first(error)):
+        cause = first(error)
+        is_told = is_foreseen(cause) and not self._is_ready
+        if self._is_verbose or not (is_told or is_no_room(cause)):
             traceback.print_exception(error)
         what = "the node failed" if self._is_ready else "the node cannot start"
-        show.say(f"{what}: {first(error)}")
+        remedy = f"; make room for {self._settings.data}, and start it again" if is_no_room(cause) else ""
+        show.say(f"{what}: {cause}{remedy}")
         return FAILED if self._is_ready else MISTAKE
 
 
@@ -245,6 +253,13 @@ def is_foreseen(error: BaseException) -> bool:
     """Say whether the text of an error tells an operator what to do, so that no traceback is needed."""
     ours = type(error).__module__.partition(".")[0] in ("bus", "node", "store")
     return ours or isinstance(error, OSError | ValueError)
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Say whether an error is that of a disk that takes no more."""
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode in NO_ROOM
+    return isinstance(error, OSError) and error.errno in NO_ROOM_NUMBERS
 
 
 def first(error: BaseException) -> BaseException:

@@ -41,6 +41,23 @@ async def test_a_call_that_waits_holds_up_no_other(bus: Bus) -> None:
     assert answers == [b"first", b"second"]
 
 
+async def test_a_call_that_is_never_answered_does_not_hold_up_the_end(bus: Bus) -> None:
+    came = asyncio.Event()
+
+    async def handler(_subject: str, _headers: dict[str, str], _body: bytes) -> bytes:
+        came.set()
+        await asyncio.Event().wait()
+        return b""
+
+    await bus.serve_calls(NODE, handler)
+    with pytest.raises(TimeoutError):
+        await bus.request("covey.acme.call.workflow.w.save", b"x", {}, timeout=0.2)
+    await came.wait()
+
+    async with asyncio.timeout(20):
+        await bus.drain()
+
+
 async def test_a_handler_that_fails_is_answered_with_the_sort_of_its_error_alone(bus: Bus) -> None:
     async def handler(_subject: str, _headers: dict[str, str], _body: bytes) -> bytes:
         raise LookupError("secret")

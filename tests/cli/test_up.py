@@ -1,5 +1,6 @@
 import json
 import logging
+import resource
 import signal
 import socket
 import sqlite3
@@ -64,6 +65,21 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
 
     assert (process.returncode, out) == (2, "")
     assert told.splitlines()[-1].startswith("covey: the node cannot start: the NATS server")
+    assert "Traceback" not in told
+
+
+def test_a_node_whose_disk_takes_no_more_says_so_and_ends(tmp_path: Path) -> None:
+    with start("up", "--node", "lab", "--data", str(tmp_path / "data")) as process:
+        assert process.stdout is not None
+        assert "is ready" in process.stdout.readline()
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+
+        Covey(tmp_path / "data").run("workspace", "save", "w", "--name", "w", "--timeout", "1")
+        told = process.communicate(timeout=30)[1]
+
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("covey: the node failed: ")
+    assert told.endswith(f"; make room for {tmp_path / 'data'}, and start it again\n")
     assert "Traceback" not in told
 
 
