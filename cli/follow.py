@@ -23,6 +23,7 @@ AGAIN_SECONDS = 0.5
 """How long to wait for an event before a node is asked again that did not answer."""
 ANSWER_SECONDS = 5.0
 """How long one answer may take while the node may be restarting."""
+MOMENT_SECONDS = 0.1
 PAGES_MAX = 100_000
 GONE = "not_found"
 DELETED = ".deleted"
@@ -164,8 +165,13 @@ class Following:
             self._is_over = not self._left
 
 
-async def until_end(node: Client, what: tuple[str, str], ends: Container[str], put: Put) -> None:
-    """Show all of an entity until one of these events has happened to it."""
+async def until_end(
+    node: Client, what: tuple[str, str], ends: Container[str], put: Put, seconds: float = 0.0
+) -> float:
+    """Show all of an entity until one of these events has happened to it, or the time is up (0: never).
+
+    Returns what is left of the time, at least a moment, so that its end can still be asked for.
+    """
 
     def hear(row: Row) -> None:
         put(row)
@@ -173,7 +179,12 @@ async def until_end(node: Client, what: tuple[str, str], ends: Container[str], p
             following.end()
 
     following = Following(node, what, Part(0), hear)
-    await following.run()
+    now = asyncio.get_running_loop().time
+    until = now() + seconds
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(until if seconds else None):
+            await following.run()
+    return max(until - now(), MOMENT_SECONDS) if seconds else 0.0
 
 
 def _version(event: Heard) -> int:

@@ -88,10 +88,10 @@ def _add_run(group: typer.Typer) -> None:
             outcome = await node.call((JOB, id, "run"), body, message=message)
             if outcome.status != "done" or not (wait or follow):
                 return report(session, f"{JOB} {id}", outcome)
-            begun = str(outcome.extra["run"])
+            begun, left = str(outcome.extra["run"]), seconds
             if follow:
-                await followed(session, node, begun)
-            told = await ended(session, node, (KIND, begun), seconds)
+                left = await followed(session, node, begun, seconds)
+            told = await ended(session, node, (KIND, begun), left)
             return finish(session, told, is_shown=follow)
 
 
@@ -142,7 +142,7 @@ def words(result: dict[str, Any]) -> str:
     return f"{result['state']}{code}{why}"
 
 
-async def followed(session: Session, node: Client, run: str) -> None:
+async def followed(session: Session, node: Client, run: str, seconds: float) -> float:
     """Show what a run writes until it has ended."""
 
     def put(row: Row) -> None:
@@ -152,7 +152,7 @@ async def followed(session: Session, node: Client, run: str) -> None:
             for name in OUTPUTS:
                 _write(name, row["body"].get(name, ""))
 
-    await until_end(node, (KIND, run), ENDS, put)
+    return await until_end(node, (KIND, run), ENDS, put, seconds)
 
 
 def _write(name: str, text: str) -> None:

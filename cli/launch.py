@@ -67,9 +67,10 @@ def add(group: typer.Typer) -> None:
                 return report(session, f"{KIND} {id}", outcome)
             if not session.is_json:
                 report(session, f"{KIND} {id}", outcome)
+            begun, left = outcome.extra["run"], seconds
             if follow:
-                await waiting.follow(session, node, outcome.extra["run"])
-            told = await waiting.ended(session, node, outcome.extra["run"], seconds)
+                left = await waiting.follow(session, node, begun, seconds)
+            told = await waiting.ended(session, node, begun, left)
             return waiting.report(session, told, seconds)
 
 

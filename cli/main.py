@@ -8,7 +8,7 @@ from importlib import import_module
 
 import typer
 
-from cli import show
+from cli import show, streams
 from cli.errors import FAILED, MISTAKE, Failed, Mistake
 
 VERBS = ("up", "demo", "apply", "explain", "watch", "trace", "doctor", "context", "schema", "dlq")
@@ -53,6 +53,7 @@ def _add(app: typer.Typer, words: Iterable[str]) -> None:
 
 def main() -> None:
     """Run one command line and exit: 0 done, 1 refused or failed, 2 the operator's mistake."""
+    streams.open_closed()
     try:
         application(next(iter(sys.argv[1:]), ""))(prog_name="covey")
     except Mistake as mistake:
@@ -60,4 +61,10 @@ def main() -> None:
         sys.exit(MISTAKE)
     except Failed as failed:
         show.say(str(failed))
+        sys.exit(FAILED)
+    except OSError as error:
+        if not streams.is_full(error):
+            raise
+        streams.drop()
+        show.say(f"what was found cannot be written: {error}; make room, and ask again")
         sys.exit(FAILED)

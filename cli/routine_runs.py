@@ -64,10 +64,10 @@ def _add_run(group: typer.Typer) -> None:
             outcome = await node.call((ROUTINE, id, "run"), body, message=message)
             if outcome.status != "done" or not (wait or follow):
                 return report(session, f"{ROUTINE} {id}", outcome)
-            begun = str(outcome.extra["run"])
+            begun, left = str(outcome.extra["run"]), seconds
             if follow:
-                await followed(session, node, begun)
-            return finish(session, await ended(session, node, (KIND, begun), seconds), seconds)
+                left = await followed(session, node, begun, seconds)
+            return finish(session, await ended(session, node, (KIND, begun), left), seconds)
 
 
 def _add_looks(group: typer.Typer) -> None:
@@ -110,7 +110,7 @@ def lay_out(run: Mapping[str, Any], steps: Steps, now: datetime) -> RenderableTy
     return Group(*parts)
 
 
-async def followed(session: Session, node: Client, run: str) -> None:
+async def followed(session: Session, node: Client, run: str, seconds: float) -> float:
     """Show what happens to a run until it has ended."""
 
     def put(row: Row) -> None:
@@ -119,7 +119,7 @@ async def followed(session: Session, node: Client, run: str) -> None:
         elif (text := line(row)) is not None:
             show.put(text)
 
-    await until_end(node, (KIND, run), ENDS, put)
+    return await until_end(node, (KIND, run), ENDS, put, seconds)
 
 
 def finish(session: Session, told: dict[str, Any], seconds: float) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -25,6 +24,7 @@ from cli.client import read_endpoint
 from cli.errors import DONE, FAILED, MISTAKE
 from cli.sandbox import HOST, PREFER, JobLimit, JobNetwork, JobRead, RootJobs, Sandbox
 from cli.session import DATA, Data, Json
+from cli.streams import is_full
 from node.home import Home
 from node.run import running
 from node.settings import Settings
@@ -38,7 +38,6 @@ GARBAGE_OBJECTS = 50_000
 """New objects between two searches for cycles; a batch makes thousands and leaves none."""
 
 NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
-NO_ROOM_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Node = Annotated[str, typer.Option("--node", envvar="COVEY_NODE", help="The name of a new node.")]
 Nats = Annotated[
@@ -259,7 +258,7 @@ def is_no_room(error: BaseException) -> bool:
     """Say whether an error is that of a disk that takes no more."""
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode in NO_ROOM
-    return isinstance(error, OSError) and error.errno in NO_ROOM_NUMBERS
+    return isinstance(error, OSError) and is_full(error)
 
 
 def first(error: BaseException) -> BaseException:

@@ -55,7 +55,7 @@ def words(told: dict[str, Any], seconds: float = 0.0) -> str:
     return f"{told['status']}{reason}"
 
 
-async def follow(session: Session, node: Client, id: str) -> None:
+async def follow(session: Session, node: Client, id: str, seconds: float) -> float:
     """Show what happens to a run until it has ended."""
 
     def put(row: Row) -> None:
@@ -64,7 +64,7 @@ async def follow(session: Session, node: Client, id: str) -> None:
         elif (text := line(row)) is not None:
             show.put(text)
 
-    await until_end(node, (KIND, id), ENDS, put)
+    return await until_end(node, (KIND, id), ENDS, put, seconds)
 
 
 def line(row: Row) -> str | None:

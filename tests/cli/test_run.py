@@ -138,6 +138,14 @@ def test_what_happens_is_followed_to_the_end(node: Node) -> None:
     assert json.loads(first)["type"] == "run.begun"
 
 
+def test_what_is_followed_is_bounded_as_a_wait_is(node: Node) -> None:
+    ran = node.run("workflow", "launch", "waits", "--run", "fo-2", "--follow", "--for", "1")
+
+    assert ran.returncode == 1
+    assert "/do/0/long" in ran.stdout
+    assert "run fo-2: after 1 s it is running; it goes on" in ran.stderr
+
+
 def test_runs_are_listed_by_workflow_status_and_version(node: Node) -> None:
     node.run("workflow", "launch", "fails", "--run", "li-1", "--wait")
 
