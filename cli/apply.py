@@ -62,13 +62,21 @@ def add(app: typer.Typer) -> None:
 
 def documents_of(path: str) -> list[Document]:
     """Return the documents of a file, each understood; raises Mistake naming the document and the field."""
-    found = headed(read(path), set(SAVES))
-    for document in found:
-        try:
-            check(document.fields, SAVES[document.kind])
-        except Mistake as mistake:
-            raise Mistake(f"{path}: {document}: {mistake}") from None
+    text = read(path)
+    try:
+        found = headed(text, set(SAVES))
+        for document in found:
+            _check(document)
+    except Mistake as mistake:
+        raise Mistake(f"{path}: {mistake}") from None
     return found
+
+
+def _check(document: Document) -> None:
+    try:
+        check(document.fields, SAVES[document.kind])
+    except Mistake as mistake:
+        raise Mistake(f"{document}: {mistake}") from None
 
 
 async def _save(session: Session, node: Client, document: Document) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from importlib import import_module
+from importlib import import_module, metadata
+from typing import Annotated
 
 import typer
 
@@ -42,7 +43,7 @@ def application(word: str = "") -> typer.Typer:
         _add(app, VERBS)
         import_module("cli.nouns").add(app)
         _add(app, BEHIND)
-    app.callback()(lambda: None)  # one verb alone is still said by its name
+    app.callback()(_all)
     return app
 
 
@@ -51,10 +52,32 @@ def _add(app: typer.Typer, words: Iterable[str]) -> None:
         import_module(f"cli.{MODULES.get(word, word)}").add(app)
 
 
+def asked(words: list[str]) -> list[str]:
+    """Return the words of a command line: ``help`` before a verb is ``--help`` behind it."""
+    return [*words[1:], "--help"] if words[:1] == ["help"] else words
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"covey {metadata.version('covey')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_version, is_eager=True, show_envvar=False, help="Tell the version."),
+]
+
+
+def _all(*, version: Version = False) -> None:
+    """Have options of the whole; one verb alone is still said by its name."""
+
+
 def main() -> None:
     """Run one command line and exit: 0 done, 1 refused or failed, 2 the operator's mistake."""
     streams.open_closed()
     try:
+        sys.argv[1:] = asked(sys.argv[1:])
         application(next(iter(sys.argv[1:]), ""))(prog_name="covey")
     except Mistake as mistake:
         show.say(str(mistake))

@@ -12,6 +12,7 @@ import typer
 
 from bus.connection import Heard
 from cli import show
+from cli.errors import Mistake
 from cli.fields import json_or_text
 from cli.session import Session, flag, verb
 from messages import subjects
@@ -63,6 +64,8 @@ def add(app: typer.Typer) -> None:
 
 def events_of(node: str, subject: str, kind: str, id: str) -> str:
     """Return the subject to listen on."""
+    if any(not part or part != "".join(part.split()) for part in subject.split(".") if subject):
+        raise Mistake(f"{subject!r} is no subject; write it like 'workflow.*.saved', or 'workflow.>'")
     every = subjects.every(node, "evt")
     if subject.startswith("covey."):
         return subject

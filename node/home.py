@@ -88,7 +88,9 @@ class Home:
 def open_home(path: Path, node: str) -> Home:
     """Make or find a data directory; without a name it keeps the one it has. Raises WrongName, ValueError."""
     path = path.expanduser().resolve()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if node and not is_token(node):
+        raise ValueError(f"{node!r} cannot name a node; use 1 to 64 letters, digits, - and _")
+    _make(path)
     name_file = path / "node"
     known = name_file.read_text().strip() if name_file.exists() else ""
     if known and node and known != node:
@@ -99,3 +101,11 @@ def open_home(path: Path, node: str) -> Home:
     if not known:
         write_private(name_file, name + "\n")
     return Home(path, name)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"--data {path} cannot be made a directory: {error.strerror}; choose another"
+        raise ValueError(told) from error

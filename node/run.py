@@ -275,7 +275,10 @@ async def _listen(home: Home, settings: Settings, parts: Parts) -> Listener | No
         clock=clock,
     )
     listener = Listener(means, routes)
-    await listener.open(*address)
+    try:
+        await listener.open(*address)
+    except OSError as error:
+        raise ValueError(f"--http {settings.http} cannot be had: {error.strerror}; choose another") from error
     return listener
 
 

@@ -1,7 +1,8 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.cli.running import Node
+from tests.cli.running import Covey, Node
 
 Write = Callable[[str], str]
 SCHEDULE = "{start: 2027-10-24T00:00:00, end: 2027-10-27T00:00:00, cron: '30 2 * * *', zone: Europe/Paris}"
@@ -114,3 +115,13 @@ def test_explain_shows_conflicts_before_they_happen(lab: Node, write: Write) -> 
 
     assert ran.returncode == 1
     assert "conflicts: 3" in ran.stdout
+
+
+def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "tab.yaml"
+    file.write_text("kind: workflow\n\tid: w\n")
+
+    ran = Covey(tmp_path).run("apply", "-f", str(file))
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"covey: {file}: document 1 is not YAML or JSON: ")

@@ -1,4 +1,5 @@
 import shlex
+from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,15 @@ def test_what_workers_say_can_be_typed_and_is_not_shown() -> None:
 
 def test_an_unknown_verb_is_the_operators_mistake() -> None:
     assert CliRunner().invoke(APP, ["workflow", "sav"]).exit_code == 2
+
+
+@pytest.mark.parametrize("words", [(), ("workflow",), ("workflow", "save")])
+def test_help_may_be_said_first(words: tuple[str, ...]) -> None:
+    ran = Covey(Path()).run("help", *words)
+
+    assert ran.returncode == 0
+    assert ran.stdout == Covey(Path()).run(*words, "--help").stdout
+
+
+def test_the_version_is_told() -> None:
+    assert Covey(Path()).run("--version").stdout == f"covey {version('covey')}\n"

@@ -20,7 +20,7 @@ def run(data: Path, words: str, redirection: str) -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ("apply -f -", 2, "there is no document to read"),
+        ("apply -f -", 2, "-: there is no document to read"),
         ("peer accept -", 2, "no invitation came in"),
         ("secret set shop", 2, "a secret has 4 to 10000 characters"),
         ("run replay -", 2, "-: "),

@@ -83,6 +83,31 @@ def test_a_node_whose_disk_takes_no_more_says_so_and_ends(tmp_path: Path) -> Non
     assert "Traceback" not in told
 
 
+def test_an_address_of_http_that_is_taken_is_told_with_its_option(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        process = start("up", "--node", "lab", "--data", str(tmp_path / "data"), "--http", port)
+        told = process.communicate(timeout=60)[1]
+
+    assert process.returncode == 2
+    assert told.splitlines()[-1].startswith(f"covey: the node cannot start: --http {port} cannot be had: ")
+    assert told.splitlines()[-1].endswith("; choose another")
+    assert "Traceback" not in told
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_its_option(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    process = start("up", "--node", "lab", "--data", str(file))
+    told = process.communicate(timeout=30)[1]
+
+    assert process.returncode == 2
+    what = f"--data {file} cannot be made a directory: File exists; choose another"
+    assert told == f"covey: the node cannot start: {what}\n"
+
+
 AWAY = "nats://127.0.0.1:1"
 
 

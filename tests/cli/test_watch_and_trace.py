@@ -1,6 +1,8 @@
 import json
 import signal
 
+import pytest
+
 from cli.trace import parents
 from messages.envelope import derive
 from tests.cli.running import Node, start
@@ -39,6 +41,16 @@ def test_watching_ends_with_zero_when_interrupted(lab: Node) -> None:
 
         assert process.communicate(timeout=20) == ("", "")
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("subject", ["foo bar", "workflow..saved", ".", "covey.lab.evt.a b"])
+def test_what_is_no_subject_is_a_mistake(lab: Node, subject: str) -> None:
+    ran = lab.run("watch", subject, "--for", "1")
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert (
+        ran.stderr == f"covey: {subject!r} is no subject; write it like 'workflow.*.saved', or 'workflow.>'\n"
+    )
 
 
 def test_watching_ends_after_its_time(lab: Node) -> None:
