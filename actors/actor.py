@@ -157,7 +157,7 @@ class Order(msgspec.Struct, frozen=True):
     to: Address
     command: Message
     sender: str = ACTOR
-    """Only a gateway, and who passes a command on, orders in another's name."""
+    """A gateway, a fork, and who passes a command on, order in another's name."""
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -11,24 +11,23 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import (
-    access,
+    behalf,
     environment,
     graph,
     metadata_term,
     schedule,
     scheduled,
-    sharing,
     starting,
     triggers,
     versions,
 )
-from actors.actor import ById, ByName, Known, Need, Rejected, Summary, Turn
+from actors.actor import ById, ByName, Known, Need, Rejected, Turn
 from actors.fields import take
 from actors.plans import Plans
-from actors.rights import PERIMETERS
 from actors.sharing import Shares
 from actors.versions import Version
 from messages.copies import copy_id
+from messages.envelope import PEER
 from messages.environment import MAIN
 from messages.workflow import Definition, Graph, Save
 from messages.workflow_events import Saved
@@ -106,8 +105,11 @@ def _entry(resource: str, node: str) -> ById:
     return ById("resource", id) if owner == node else ById("copy", copy_id(owner, "resource", id))
 
 
-def saved(state: State, save: Save, turn: Turn) -> Saved | None:
-    """Return what a save changes, or None when it is all so already; raise Rejected as the rules say."""
+def saved(state: State, save: Save, turn: Turn, author: str = "") -> Saved | None:
+    """Return what a save changes, or None when it is all so already; raise Rejected as the rules say.
+
+    ``author`` saves it; left out: who says so.
+    """
     if state.generation and state.definition is None:
         raise Rejected("deleted", "the workflow was deleted; take another id")
     said = take(Definition, save)
@@ -118,14 +120,14 @@ def saved(state: State, save: Save, turn: Turn) -> Saved | None:
     asked = scheduled.derived(said, state.definition, turn.at)
     definition, note = in_time(state, asked, turn)
     note = note or scheduled.note(said, asked)
-    if definition == state.definition:
+    if definition == state.definition and not _is_taken_over(state, definition, author or turn.sender, turn):
         return None
     _check_environment(state.definition, definition.environment, turn)
     versions.check(definition.definition, turn.unread)
     triggers.check(definition, turn)
     metadata_term.check_all(definition.metadata, turn.known)
     check_name(known_as(save), turn.me.id, turn)
-    return resaved(state, definition, turn, note)
+    return resaved(state, definition, turn, note, author)
 
 
 def _check_environment(before: Definition | None, name: str, turn: Turn) -> None:
@@ -138,10 +140,23 @@ def _check_environment(before: Definition | None, name: str, turn: Turn) -> None
         raise Rejected("no_environment", detail, at="/environment")
 
 
-def resaved(state: State, definition: Definition, turn: Turn, note: str = "") -> Saved:
-    """Return what makes this the definition, which is known to be as the rules say."""
+def resaved(state: State, definition: Definition, turn: Turn, note: str = "", author: str = "") -> Saved:
+    """Return what makes this the definition, which is known to be as the rules say.
+
+    Who makes a version has it do what it does: raises Rejected where he might not by hand.
+    """
+    author = author or turn.sender
+    number = versions.number(state.versions, definition)
+    is_other = not state.versions or number != state.versions[-1].number
+    if is_other:
+        behalf.check_saved(turn.rights, author, behalf.acts(definition.definition))
+    elif _is_taken_over(state, definition, author, turn):
+        number += 1
     demands = _demands(state, definition, turn)
     before = state.definition
+    is_planned_anew = before is None or _cause(before, state.demands) != _cause(definition, demands)
+    if is_planned_anew:
+        _check_booked(definition, demands, author, turn)
     return take(
         Saved,
         definition,
@@ -150,13 +165,27 @@ def resaved(state: State, definition: Definition, turn: Turn, note: str = "") ->
         demands=demands,
         is_followed=before is None
         or (before.name, before.resources) != (definition.name, definition.resources),
-        is_planned_anew=before is None or _cause(before, state.demands) != _cause(definition, demands),
+        is_planned_anew=is_planned_anew,
         note=note,
-        workflow_version=versions.number(state.versions, definition),
-        author=turn.sender,
+        workflow_version=number,
+        author=author,
         at=turn.at,
         routes_left=triggers.left(before, definition),
     )
+
+
+def _is_taken_over(state: State, definition: Definition, who: str, turn: Turn) -> bool:
+    """Say whether the present version is saved again in another name, nothing coming of the old one."""
+    if not state.versions or versions.number(state.versions, definition) != state.versions[-1].number:
+        return False
+    wanted = behalf.acts(definition.definition)
+    return behalf.takes_over(turn.rights, state.versions[-1].author, who, wanted)
+
+
+def _check_booked(definition: Definition, demands: dict[str, int], author: str, turn: Turn) -> None:
+    """Raise Rejected where a plan would book what its saver might not by hand."""
+    if is_planned(definition) and not author.startswith(PEER):  # who shares a workflow lets peers plan it
+        behalf.check_saved(turn.rights, author, behalf.booked(definition.graph, demands, turn.node))
 
 
 def in_time(state: State, asked: Definition, turn: Turn) -> tuple[Definition, str]:
@@ -236,77 +265,3 @@ def alarms(state: State) -> Mapping[str, datetime]:
     if pending is not None:
         return {**fire, "deadline": pending.deadline}
     return fire if state.plans.more_at is None else {**fire, "extend": state.plans.more_at}
-
-
-def summary(state: State) -> Summary | None:
-    """Show how its plan stands, the same for a copy of it at a peer."""
-    definition = state.definition
-    if definition is None:
-        return None
-    return Summary(
-        status=state.plans.status,
-        name=known_as(definition),
-        labels=definition.labels,
-        fields={
-            "active": definition.active,
-            "schedule_active": definition.schedule_active,
-            "environment": definition.environment,
-            "workspace": state.workspace,
-            "shared": list(sharing.inside(state.shares)),
-            **({"paused": True} if state.plans.starts.is_paused else {}),
-            **({PERIMETERS: list(definition.perimeters)} if definition.perimeters else {}),
-            **metadata_term.shown(definition.metadata),
-            **({"origin": state.origin} if state.origin else {}),
-            **({"on_events": True} if triggers.on_events(definition.triggers) else {}),
-            **({access.ACCESS: shown} if (shown := access.shown(definition.triggers)) else {}),
-        },
-    )
-
-
-def view(state: State) -> dict[str, Any] | None:
-    """Show the saved fields, what belongs to it, and how its plan stands."""
-    if state.definition is None:
-        return None
-    pending = state.plans.pending
-    return {
-        **msgspec.to_builtins(state.definition),
-        "generation": state.generation,
-        "workflow_version": state.versions[-1].number if state.versions else 0,
-        "workspace": state.workspace,
-        "origin": state.origin,
-        "promotion": state.promotion,
-        "deployments": state.deployments,
-        "shared": list(sharing.inside(state.shares)),
-        "plan": state.plans.status,
-        "waiting": list(pending.waiting_for) if pending else [],
-        "refusals": msgspec.to_builtins(state.plans.refusals),
-        "paused": paused(state),
-        "running": [*state.plans.starts.starting, *state.plans.running],
-        "buffered": [one.slot.execution for one in state.plans.starts.waiting],
-    }
-
-
-def paused(state: State) -> dict[str, Any] | None:
-    """Return since when its schedule is paused, by whom and why."""
-    pause = state.plans.starts.pause
-    if pause is None or not state.plans.starts.is_paused:
-        return None
-    return {"since": msgspec.to_builtins(pause.since), "note": pause.note, "author": pause.author}
-
-
-def copies(state: State, peer: str, node: str) -> tuple[int, int] | None:
-    """Return what a peer that it is shared with should hold."""
-    is_reader = state.definition is not None and peer in sharing.readers(state.shares, node)
-    return (state.generation, state.revision) if is_reader else None
-
-
-def owned_by(state: State, turn: Turn) -> sharing.Owned:
-    """Return what the peers that it is shared with are told of it."""
-    return sharing.Owned(
-        address=turn.me,
-        node=turn.node,
-        name="" if state.definition is None else state.definition.name,
-        generation=state.generation,
-        revision=state.revision,
-        body={} if state.definition is None else msgspec.to_builtins(state.definition),
-    )

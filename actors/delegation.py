@@ -110,9 +110,13 @@ def _named(
 def _forked(rights: Rights, user: str, id: str, into: str) -> Iterable[Needed]:
     """Need the right to make the other one, which is in the perimeters of this one."""
     yield _of(rights, user, "workflow", id, "fork")
-    places = [*rights.places("workflow", into), *rights.customs(rights.named(f"workflow/{id}"))]
-    may = rights.may(user, ("workflow", "save"), places)
-    yield Needed(may, "save", f"{rights.node}.workflow.{into}")
+    wide, action = [*rights.places("workflow", into)], ("workflow", "save")
+    names = rights.named(f"workflow/{id}")
+    for name in names:
+        may = rights.may(user, action, [*wide, *rights.customs([name])])
+        yield Needed(may, "save", rights.path(name))
+    if not names:
+        yield Needed(rights.may(user, action, wide), "save", f"{rights.node}.workflow.{into}")
 
 
 def _shared(rights: Rights, user: str, id: str, command: shared_workspace.Save) -> Iterable[Needed]:

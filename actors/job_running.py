@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from actors import argv
+from actors import argv, behalf
 from actors.actor import ById, Effect, Need, Order, Rejected, Turn
 from actors.job_effects import KIND, check_partner, owner_of
 from actors.job_replies import told
@@ -30,8 +30,9 @@ def needs(command: Run, turn: Turn) -> list[Need]:
 
 def check(command: Run, pin: Pin, turn: Turn) -> None:
     """Raise Rejected when it may not be run so."""
-    if command.reply_to is not None and not turn.is_internal:
+    if (command.reply_to is not None or command.behalf) and not turn.is_internal:
         raise Rejected("not_granted", "only a run or a routine has the end told to itself", at="/reply_to")
+    behalf.check(command.behalf, behalf.Act("job", turn.me.id), turn)
     pinned = pin()
     if command.execution and not command.on:
         raise Rejected("invalid_message", "an execution is of a compute; say on which: on", at="/execution")

@@ -79,14 +79,14 @@ def _of_user(rights: Rights, actor: Actor[Any, Any, Any] | None, asked: Asked) -
         places: Iterable[Place] = (ROOT, Place("kind", NODE))
         if asked.verb in OPEN or rights.may(user, (NODE, verb), places):
             return None
-        return _lacks(rights, asked, (verb, f"{rights.node}.{NODE}"))
+        return lacks(rights, asked, (verb, f"{rights.node}.{NODE}"))
     more = further(rights, user, (asked.kind, asked.id), asked.command, asked.summary)
     if more is not None:
-        return None if more.may else _lacks(rights, asked, (more.action, more.perimeter))
+        return None if more.may else lacks(rights, asked, (more.action, more.perimeter))
     places = rights.places(asked.kind, asked.id, known_of(actor, asked.summary))
     if rights.may(user, (asked.kind, verb), places):
         return None
-    return _lacks(rights, asked, (verb, f"{rights.node}.{asked.kind}.{asked.id}".rstrip(".")))
+    return lacks(rights, asked, (verb, f"{rights.node}.{asked.kind}.{asked.id}".rstrip(".")))
 
 
 def action_of(asked: Asked) -> str:
@@ -105,7 +105,8 @@ def known_of(actor: Actor[Any, Any, Any], summary: Summary | None) -> Known:
     return Known(parent, within, summary.shown_as)
 
 
-def _lacks(rights: Rights, asked: Asked, lacking: tuple[str, str]) -> Rejected:
+def lacks(rights: Rights, asked: Asked, lacking: tuple[str, str]) -> Rejected:
+    """Return the refusal for an action that is lacking in a perimeter, with the remedy."""
     action, perimeter = lacking
     who = asked.sender.partition("/")[2]
     what = f"{asked.kind} {asked.id}".rstrip()

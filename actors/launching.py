@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from actors import access, deploying, versions
+from actors import access, behalf, deploying, versions
 from actors.actor import ById, Effect, Order, Question, Rejected, Turn
 from actors.defining import State
 from actors.definition.difference import difference
+from actors.flow.errors import fault
 from messages import run, workflow
 from messages.envelope import Address, derive
 from messages.execution import Fail
@@ -27,8 +28,10 @@ def check(state: State, command: Launch, turn: Turn) -> None:
     definition = state.definition
     if definition is None:
         raise Rejected("not_found", f"there is no workflow {turn.me.id}")
-    if (command.execution or command.parent or command.fired or command.by) and not turn.is_internal:
+    own = command.execution or command.parent or command.fired or command.by
+    if (own or command.behalf or command.given_by) and not turn.is_internal:
         raise Rejected("not_granted", "only the node itself says on whose behalf it is")
+    behalf.check(command.behalf, behalf.Act("workflow", turn.me.id), turn)
     if command.environment not in ("", definition.environment):
         _check_there(state, definition, command, turn)
         return  # the rest is for the workflow there to say
@@ -46,13 +49,15 @@ def _inactive(workflow: str) -> Rejected:
 
 
 def _check_access(definition: Definition, command: Launch, turn: Turn) -> None:
-    """Raise Rejected unless who fires it may; what runs and executions begin is the node's own."""
+    """Raise Rejected unless who fires it may, or whose runs begin it; its executions are its own."""
     triggers, who = definition.triggers, turn.sender
     if command.fired:
         if access.find(triggers, command.fired) is None:
             raise Rejected("unknown_trigger", f"{turn.me.id} has no trigger {command.fired} any more")
         needed, who = access.groups(triggers, command.fired), command.by
     elif turn.is_internal:
+        for one in command.behalf:
+            access.check(turn.rights, one, turn.me.id, access.groups(triggers, MANUAL))
         return
     else:
         needed = access.groups(triggers, command.trigger)
@@ -110,6 +115,8 @@ def _begin(state: State, definition: Definition, command: Launch, turn: Turn) ->
         execution=command.execution,
         parent=command.parent,
         environment=definition.environment,
+        author=state.versions[-1].author,
+        given_by=command.given_by,
     )
     return [Order(Address("run", _id(command, turn)), begin)]
 
@@ -134,6 +141,8 @@ def refused(command: Launch, no: Rejected) -> Sequence[Effect]:
     if command.parent:
         above, frame, call = command.parent.split(".")
         problem = run.Problem(type=no.code, status=409, title="The workflow was not run", detail=no.detail)
+        if no.code == "not_granted":
+            problem = fault("authorization", "", no.detail).problem
         told = run.Faulted(frame=int(frame), call=int(call), problem=problem)
         effects.append(Order(Address("run", above), told))
     return effects

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
+from actors import behalf
 from actors.definition.uses import Use, uses
 from actors.judging import is_free
 from actors.rights import Known, Rights
@@ -15,7 +16,11 @@ ARROW = " → "
 
 def checks(begun: Begun, facts: Facts, rights: Rights) -> tuple[Check, ...]:
     """Return all checks, those that are met too."""
-    found = [right(rights, begun.by, begun), policy(begun.environment, begun.to, facts.follows)]
+    found = [
+        right(rights, begun.by, begun),
+        *_behalf(rights, begun),
+        policy(begun.environment, begun.to, facts.follows),
+    ]
     if begun.to in facts.follows:
         found += [_use(one, begun.to, facts) for one in uses(begun.definition)]
     found += [Check(what="expression", is_met=False, at=at, detail=why) for at, why in facts.unread.items()]
@@ -36,6 +41,15 @@ def right(rights: Rights, by: str, begun: Begun) -> Check:
     return Check(
         what="right", name=by, is_met=False, at="/to", detail=f"it has no right promote in {where}; {remedy}"
     )
+
+
+def _behalf(rights: Rights, begun: Begun) -> list[Check]:
+    """Check that who promotes may do by hand what the workflow has others do; return what he may not."""
+    wanted = behalf.acts(begun.definition.definition)
+    return [
+        Check(what="right", name=begun.by, is_met=False, at=act.at, detail=why.detail)
+        for act, why in behalf.all_lacking(rights, begun.by, wanted)
+    ]
 
 
 def policy(source: str, target: str, follows: Mapping[str, Sequence[str]]) -> Check:

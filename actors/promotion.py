@@ -9,7 +9,7 @@ from typing import Any, assert_never, get_args
 import msgspec
 from msgspec.structs import replace
 
-from actors import promoting
+from actors import behalf, promoting
 from actors.actor import Actor, Effect, Order, Question, Rejected, Summary, Task, Turn
 from actors.definition.difference import difference
 from actors.fields import take
@@ -111,6 +111,7 @@ def _roll_back(state: State, begun: Begun, turn: Turn) -> Sequence[Event]:
         remedy = f"covey workflow save {begun.into} --no-active"
         detail = f"nothing was there before; to have it run no more: {remedy}"
         raise Rejected("first_version", detail)
+    behalf.check_saved(turn.rights, turn.sender, behalf.acts(state.target.definition))
     return [RollingBack()]
 
 
@@ -151,23 +152,24 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
         case Begun():
             return [Task(QUEUE, take(Look, begun, promotion=turn.me.id))]
         case Weighed() if event.status == "deploying":
-            return [_deploy(state, begun, begun.definition, turn)]
+            return [_deploy(state, begun, (begun.definition, begun.by), turn)]
         case RollingBack() if state.target is not None:
-            return [_deploy(state, begun, state.target, turn)]
+            return [_deploy(state, begun, (state.target, turn.sender), turn)]
         case Arrived():
             noted = workflow.NoteDeployment(environment=begun.to, workflow=begun.into)
             return [Order(Address("workflow", begun.origin), noted)]
     return []
 
 
-def _deploy(state: State, begun: Begun, definition: Definition, turn: Turn) -> Order:
+def _deploy(state: State, begun: Begun, what: tuple[Definition, str], turn: Turn) -> Order:
+    definition, by = what
     deploy = workflow.Deploy(
         promotion=turn.me.id,
         origin=begun.origin,
         environment=begun.to,
         definition=definition,
         generation=state.generation,
-        by=begun.by,
+        by=by,
     )
     return Order(Address("workflow", begun.into), deploy)
 

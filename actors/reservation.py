@@ -7,6 +7,7 @@ from typing import Any, assert_never, get_args
 
 from msgspec.structs import replace
 
+from actors import behalf
 from actors.actor import Actor, ById, Need, Rejected, Summary, Turn
 from actors.fields import take
 from actors.job_effects import check_partner, owner_of
@@ -57,6 +58,7 @@ def _begin(state: State, command: said.Begin, turn: Turn) -> Sequence[said.Event
         raise Rejected("already_exists", "there is such a reservation; take another id")
     if state.status:
         raise Rejected("cancelled", "it was given up before it began")
+    behalf.check(command.behalf, behalf.Act("booking", command.resource), turn)
     check_partner(Place(compute=command.resource), turn)
     return [begun]
 

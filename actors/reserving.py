@@ -9,6 +9,7 @@ from typing import Any, assert_never
 import msgspec
 
 from actors.actor import Effect, Order, Rejected, Turn
+from actors.flow.errors import fault
 from actors.graph import booking_of
 from messages import booking, run
 from messages import reservation as said
@@ -90,6 +91,8 @@ def answer(command: Any, no: Rejected, turn: Turn) -> Sequence[Effect]:
     """Tell the run that waits that nothing is asked for."""
     if not isinstance(command, said.Begin) or not turn.is_internal:
         return []
+    if no.code == "not_granted":
+        return [_faulted(command, fault("authorization", "", f"{command.resource}: {no.detail}").problem)]
     return [_refused(command, f"{command.resource}: {no.code}: {no.detail}")]
 
 
@@ -107,8 +110,12 @@ def _answer(begun: said.Begun, output: Mapping[str, Any]) -> Order:
 
 
 def _refused(begun: said.Begun | said.Begin, detail: str) -> Order:
-    frame, _, call = begun.reply_mark.partition(".")
     problem = run.Problem(type=PROBLEM, status=409, title="The time could not be booked", detail=detail)
+    return _faulted(begun, problem)
+
+
+def _faulted(begun: said.Begun | said.Begin, problem: run.Problem) -> Order:
+    frame, _, call = begun.reply_mark.partition(".")
     return Order(begun.reply_to, run.Faulted(frame=int(frame), call=int(call), problem=problem))
 
 

@@ -7,11 +7,12 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import routine_graph, routine_replies, using
+from actors import behalf, routine_graph, routine_replies, using
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Summary, Turn
 from actors.fault import Fault, pointer, reject
 from actors.fields import take
 from messages.base import encode
+from messages.envelope import ACTOR as NODE
 from messages.envelope import Address, derive
 from messages.routine import Command, Content, Delete, Deleted, Event, Run, Save, Saved
 from messages.routine_run import Begin
@@ -26,6 +27,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     content: Content | None = None
     generation: int = 0
+    author: str = ""
+    """In whose name its jobs are run."""
 
 
 def needs(command: Command, turn: Turn) -> Sequence[Need]:
@@ -47,8 +50,10 @@ def decide(state: State, command: Command, turn: Turn) -> Sequence[Event]:
         case Run():
             if state.content is None:
                 raise Rejected("not_found", f"there is no routine {turn.me.id}")
-            if command.reply_to is not None and not turn.is_internal:
+            if (command.reply_to is not None or command.behalf) and not turn.is_internal:
                 raise Rejected("not_granted", "only a run has the end told to itself", at="/reply_to")
+            behalf.check(command.behalf, behalf.Act("routine", turn.me.id), turn)
+            behalf.check_saved(turn.rights, state.author or NODE, _acts(state.content))
             return []
     assert_never(command)
 
@@ -68,14 +73,26 @@ def _save(state: State, command: Save, turn: Turn) -> Sequence[Event]:
     size = len(encode(content))
     if size > CONTENT_BYTES_MAX:
         raise Rejected("too_large", f"it has {size} bytes; at most {CONTENT_BYTES_MAX} are taken")
-    return [] if content == state.content else [take(Saved, content, generation=state.generation + 1)]
+    wanted = _acts(content)
+    if content == state.content and not behalf.takes_over(turn.rights, state.author, turn.sender, wanted):
+        return []
+    behalf.check_saved(turn.rights, turn.sender, wanted)
+    return [take(Saved, content, generation=state.generation + 1, author=turn.sender)]
+
+
+def _acts(content: Content) -> list[behalf.Act]:
+    """Return the jobs that it has run, each once."""
+    places: dict[str, str] = {}
+    for number, step in enumerate(content.steps):
+        places.setdefault(step.job, pointer("steps", number, "job"))
+    return [behalf.Act("job", job, at) for job, at in places.items()]
 
 
 def evolve(state: State, event: Event) -> State:
     """Hold what was saved last."""
     match event:
         case Saved():
-            return State(content=take(Content, event), generation=event.generation)
+            return State(content=take(Content, event), generation=event.generation, author=event.author)
         case Deleted():
             return State(generation=event.generation)
     assert_never(event)
@@ -109,7 +126,8 @@ def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:
     if not isinstance(command, Run):
         return []
     waiting = (command.reply_to, command.reply_mark)
-    return routine_replies.failed(waiting, "refused", f"{no.code}: {no.detail}")
+    status = no.code if no.code in routine_replies.WORDS else "refused"
+    return routine_replies.failed(waiting, status, f"{no.code}: {no.detail}")
 
 
 def uses(state: State) -> frozenset[ById]:

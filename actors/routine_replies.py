@@ -9,7 +9,7 @@ from actors.flow.errors import fault
 from messages import run
 from messages.envelope import Address
 
-WORDS = {"timeout": "timeout"}
+WORDS = {"timeout": "timeout", "not_granted": "authorization"}
 """The standard types of errors, where it is not ``runtime``."""
 
 Waiting = tuple[Address | None, str]

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from actors import access, schedule, starting
 from actors.access import SCHEDULE
 from actors.actor import Question, Rejected, Turn
-from actors.defining import State, paused
+from actors.defined import paused
+from actors.defining import State
 from actors.overlap import WAITING_MAX
 from actors.plans import begun
 from actors.slots import named

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from actors import (
     access,
     begun,
+    behalf,
     defining,
     deploying,
     launching,
@@ -26,7 +27,8 @@ from actors import (
     versions,
 )
 from actors.actor import Actor, ById, ByName, Effect, Need, Order, Rejected, Turn
-from actors.defining import State, alarms, copies, owned_by, summary, view
+from actors.defined import copies, owned_by, summary, view
+from actors.defining import State, alarms
 from actors.fields import take
 from messages.base import Alarm
 from messages.booking_answers import Aborted, Confirmed, Expired, Held, HoldRefused, SlotsCancelled
@@ -161,9 +163,9 @@ def _deploy(state: State, command: Deployment, turn: Turn) -> Sequence[Event]:
     save = deploying.wanted(state, command, turn)
     if save is None:
         return []
-    changed = defining.saved(state, save, turn) or defining.resaved(state, take(Definition, save), turn)
-    by = command.by or changed.author
-    saved = replace(changed, promotion=command.promotion, origin=command.origin, author=by)
+    definition, by = take(Definition, save), command.by
+    changed = defining.saved(state, save, turn, by) or defining.resaved(state, definition, turn, author=by)
+    saved = replace(changed, promotion=command.promotion, origin=command.origin)
     return [saved, *_replan(state, saved, turn)]
 
 
@@ -246,6 +248,7 @@ def _fork(state: State, command: Fork, turn: Turn) -> Sequence[Event]:
     if turn.known.get(ById("workflow", command.into)) is not None:
         raise Rejected("already_exists", f"the workflow {command.into} exists; take another id", at="/into")
     defining.check_name(command.name, command.into, turn)
+    behalf.check_saved(turn.rights, turn.sender, behalf.acts(state.definition.definition))
     return [Forked(into=command.into, name=command.name)]
 
 
@@ -353,7 +356,7 @@ def react(state: State, event: Event, turn: Turn) -> Sequence[Effect]:
         case WorkspaceChanged():
             return _follow(state, turn)
         case Forked() | DeploymentNoted():
-            return _forked(state, event) if isinstance(event, Forked) else []
+            return _forked(state, event, turn) if isinstance(event, Forked) else []
         case Fired() | Paused() | Resumed() | Backfilled():
             return begun.react(state.plans, event, turn)
         case _:
@@ -373,11 +376,12 @@ def _follow(state: State, turn: Turn) -> list[Order]:
     return [Order(Address("workspace", state.workspace), follow)]
 
 
-def _forked(state: State, event: Forked) -> list[Order]:
+def _forked(state: State, event: Forked, turn: Turn) -> list[Order]:
+    """Have it saved in the name of who forks: what the other one does, it does in that."""
     if state.definition is None:
         return []
     save = take(Save, replace(state.definition, name=event.name, schedule_active=False, triggers=()))
-    return [Order(Address("workflow", event.into), save)]
+    return [Order(Address("workflow", event.into), save, sender=turn.sender)]
 
 
 def answer(command: Command, no: Rejected, turn: Turn) -> Sequence[Effect]:

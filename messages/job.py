@@ -11,6 +11,7 @@ from messages.base import Labels, Text, Token
 from messages.command import FLAGS_MAX, OwnName
 from messages.envelope import Address
 from messages.executable import Flag
+from messages.run import Givers
 
 TIMEOUT_SECONDS = 3_600
 TIMEOUT_SECONDS_MAX = 7 * 24 * 3_600
@@ -112,6 +113,8 @@ class Run(base.Command, tag="job.run"):
     """Who waits for the end (said by a run or a routine)."""
     reply_mark: Annotated[str, msgspec.Meta(max_length=200)] = ""
     """What the one who waits knows it by."""
+    behalf: Givers = ()
+    """In whose names it is to be done: each needs the right to it (said by a run); empty: in the node's."""
 
 
 class Saved(Content, base.Event, tag="job.saved", forbid_unknown_fields=False):

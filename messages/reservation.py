@@ -9,6 +9,7 @@ from messages import base, booking_answers
 from messages.base import Reference, Text
 from messages.booking import Instant, Units
 from messages.envelope import Address
+from messages.run import Givers
 
 
 class Begin(base.Command, tag="reservation.begin", kw_only=True):
@@ -25,6 +26,8 @@ class Begin(base.Command, tag="reservation.begin", kw_only=True):
     """The run that waits."""
     reply_mark: str
     """What it knows the task by."""
+    behalf: Givers = ()
+    """In whose names it is to be done: each needs the right to it (said by a run); empty: in the node's."""
 
 
 class Cancel(base.Command, tag="reservation.cancel"):

@@ -11,6 +11,7 @@ from messages.base import Labels, Text, Token
 from messages.command import OwnName
 from messages.envelope import Address
 from messages.job import OnCompute, RunId
+from messages.run import Givers
 
 STEPS_MAX = 200
 RETRIES_MAX = 100
@@ -90,12 +91,16 @@ class Run(base.Command, tag="routine.run"):
     """Who waits for the end (said by a run)."""
     reply_mark: Annotated[str, msgspec.Meta(max_length=200)] = ""
     """What the one who waits knows it by."""
+    behalf: Givers = ()
+    """In whose names it is to be done: each needs the right to it (said by a run); empty: in the node's."""
 
 
 class Saved(Content, base.Event, tag="routine.saved", forbid_unknown_fields=False):
     """The routine is this from now on."""
 
     generation: int
+    author: str = ""
+    """Who saved it: its jobs are run in that name; empty: in the node's."""
 
 
 class Deleted(base.Event, tag="routine.deleted"):

@@ -13,6 +13,11 @@ from messages.problem import Problem as Problem  # noqa: PLC0414  # part of what
 
 FrameId = Annotated[int, msgspec.Meta(ge=1)]
 """One activation of a task; a task of a loop has one each time."""
+GIVERS_MAX = 64
+"""How many may have had a say in what a run works on."""
+Giver = Annotated[str, msgspec.Meta(max_length=100)]
+Givers = Annotated[tuple[Giver, ...], msgspec.Meta(max_length=GIVERS_MAX)]
+"""Senders, as ``user/<id>``."""
 Status = Literal["pending", "running", "waiting", "suspended", "success", "failure", "cancelled"]
 
 
@@ -33,6 +38,10 @@ class Begin(base.Command, tag="run.begin"):
     """The planned execution that it is the run of."""
     environment: Token = "main"
     """Whose variables, secrets and connections it has."""
+    author: str = ""
+    """In whose name it does what it does: who has saved the version; empty: in the node's."""
+    given_by: Givers = ()
+    """Who has had a say in its input: who launched it, and whose runs are above it."""
 
 
 class Evaluated(base.Command, tag="run.evaluated"):

@@ -27,6 +27,10 @@ class Begun(base.Event, tag="run.begun"):
     """Its own id."""
     environment: str = "main"
     by: str = ""
+    author: str = ""
+    """In whose name it does what it does."""
+    given_by: tuple[str, ...] = ()
+    """Who has had a say in its input, besides who began it."""
 
 
 class Paced(base.Event, tag="run.paced"):
@@ -82,6 +86,8 @@ class Rewinding(base.Event, tag="run.rewinding"):
     definition: dict[str, Any] | None = None
     """What it goes on with; left out: what it had."""
     workflow_version: int = 0
+    author: str = ""
+    """Who has said that definition."""
 
 
 class Restarted(base.Event, tag="run.restarted"):
@@ -93,6 +99,8 @@ class Restarted(base.Event, tag="run.restarted"):
     definition: dict[str, Any] | None = None
     """What it runs from now on; left out: what it had."""
     workflow_version: int = 0
+    author: str = ""
+    """In whose name from now on: who has said that definition; empty: as before."""
     frames: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """What is under way again; empty: it begins anew."""
     context: Any = None

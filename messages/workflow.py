@@ -13,6 +13,7 @@ from messages.copies import Generation
 from messages.envelope import Address
 from messages.execution import OnCancelled
 from messages.membership import Joining, Leaving
+from messages.run import Givers
 from messages.schedule import Schedule
 from messages.states import State
 from messages.triggers import Triggers
@@ -123,6 +124,10 @@ class Launch(base.Command, tag="workflow.launch"):
     """The trigger that a request or an event has fired (said by the node itself)."""
     by: str = ""
     """Who has proved to have sent that; empty: nobody (said by the node itself)."""
+    behalf: Givers = ()
+    """In whose names it is to be done: each needs the right to it (said by a run); empty: in the node's."""
+    given_by: Givers = ()
+    """Who has had a say in the input (said by a run)."""
 
 
 class Promote(base.Command, tag="workflow.promote"):

@@ -33,8 +33,11 @@ def _retry(state: State, command: run.Retry, turn: Turn) -> Sequence[Event]:
     if command.definition is not None:
         must_run(command.definition, turn.unread)
     definition, version = command.definition, command.workflow_version or state.workflow_version
+    author = "" if definition is None else turn.sender
     if command.start == START:
-        again = Restarted(start=START, at=turn.at, definition=definition, workflow_version=version)
+        again = Restarted(
+            start=START, at=turn.at, definition=definition, workflow_version=version, author=author
+        )
         return [again, Entered(frame=state.frames_made + 1, pointer="", parent=0, raw=state.input)]
     _check_start(state, command)
     if state.returning is not None and state.returning.start == command.start:
@@ -46,6 +49,7 @@ def _retry(state: State, command: run.Retry, turn: Turn) -> Sequence[Event]:
             at=turn.at,
             definition=definition,
             workflow_version=version,
+            author=author,
         )
     ]
 
@@ -90,6 +94,7 @@ def _rewound(state: State, command: run.Rewound, turn: Turn) -> Sequence[Event]:
             at=turn.at,
             definition=asked.definition,
             workflow_version=asked.workflow_version,
+            author=asked.author,
             frames=[msgspec.to_builtins(frame, str_keys=True) for frame in moved],
             context=command.context,
         )

@@ -138,6 +138,8 @@ def _begin(state: State, command: run.Begin, turn: Turn) -> Sequence[Event]:
         parent=command.parent,
         execution=command.execution,
         environment=command.environment,
+        author=command.author,
+        given_by=command.given_by,
         at=turn.at,
         run=turn.me.id,
     )

@@ -43,6 +43,7 @@ def of_run(state: State, event: RunEvent) -> State:
                 version=event.version,
                 definition=event.definition,
                 workflow_version=event.workflow_version,
+                author=event.author,
             )
             return replace(state, returning=wanted)
         case Unmoved():
@@ -67,6 +68,8 @@ def _begun(state: State, event: Begun | Restarted) -> State:
         parent=event.parent,
         execution=event.execution,
         environment=event.environment,
+        author=event.author,
+        given_by=event.given_by,
         begun_at=event.at,
     )
 
@@ -85,6 +88,8 @@ def _restarted(state: State, event: Restarted) -> State:
         trigger=state.trigger,
         by=state.by,
         environment=state.environment,
+        author=event.author or state.author,
+        given_by=state.given_by,
         begun_at=state.begun_at,
         frames=frames,
         frames_made=max(frames, default=state.frames_made),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from actors.actor import Order, Turn
 from actors.flow import booking
 from actors.flow.booking import BOOK
+from actors.flow.naming import behalf
 from actors.flow.state import State
 from messages import job, job_run, reservation, routine, routine_run
 from messages.envelope import Address, derive
@@ -26,12 +29,14 @@ def begin(state: State, event: Called, turn: Turn) -> Order:
     """Have a job or a routine run, or time booked, and be told what came of it."""
     run, mark = id_of(state, event.kind, turn.me.id, event.frame), f"{event.frame}.{event.attempt}"
     if event.kind == BOOK:
-        begin = booking.begin(event, turn, mark)
+        begin = replace(booking.begin(event, turn, mark), behalf=behalf(state, event))
         return Order(Address(RESERVATION, run), begin)
     id = str(event.arguments[event.kind])
     if event.kind == ROUTINE:
-        return Order(Address(ROUTINE, id), routine.Run(run=run, reply_to=turn.me, reply_mark=mark))
-    return Order(Address(JOB, id), _job(state, event.arguments, (turn.me, run, mark)))
+        order = routine.Run(run=run, reply_to=turn.me, reply_mark=mark, behalf=behalf(state, event))
+        return Order(Address(ROUTINE, id), order)
+    wanted = _job(state, event.arguments, (turn.me, run, mark))
+    return Order(Address(JOB, id), replace(wanted, behalf=behalf(state, event)))
 
 
 def _job(state: State, arguments: Mapping[str, Any], who: tuple[Address, str, str]) -> job.Run:

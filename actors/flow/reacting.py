@@ -10,6 +10,7 @@ from actors.actor import Effect, Order, Rejected, Task, Turn
 from actors.flow import programs
 from actors.flow.calling import is_once
 from actors.flow.errors import standard
+from actors.flow.naming import behalf, givers
 from actors.flow.programs import ORDERED
 from actors.flow.state import Frame, State
 from actors.flow.step import expressions
@@ -92,6 +93,8 @@ def _launch(state: State, event: Called, turn: Turn) -> Order:
         trigger="workflow",
         parent=f"{turn.me.id}.{event.frame}.{event.attempt}" if event.is_awaited else "",
         environment=state.environment,
+        behalf=behalf(state, event),
+        given_by=givers(state),
     )
     return Order(Address("workflow", str(event.arguments["name"])), launch)
 

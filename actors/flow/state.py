@@ -78,6 +78,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     definition: dict[str, Any] | None = None
     workflow_version: int = 0
+    author: str = ""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +97,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     execution: str = ""
     environment: str = "main"
+    author: str = ""
+    """In whose name it does what it does."""
+    given_by: tuple[str, ...] = ()
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     frames: dict[int, Frame] = {}

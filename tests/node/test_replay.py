@@ -40,7 +40,7 @@ class Recorded(DryRun):
                     "line": "event",
                     "version": len(self.rows) + 1,
                     "type": tag(event),
-                    "body": msgspec.to_builtins(event),
+                    "body": msgspec.json.decode(encode(event)),
                     "message": derive("dry", number),
                     "sender": sender,
                     "at": rfc3339(micros(self.now)),
