@@ -33,7 +33,7 @@ PAYLOAD_BYTES_MAX = 1 << 20
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 _OPERATOR_SAYS = ("cmd", "call", "ask", "in")
-_USER_SAYS = ("call", "ask")
+_USER_SAYS = ("cmd", "call", "ask")
 _OPERATOR_API = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$SRV.>", "_INBOX.>")
 _OPERATOR_NEVER = (
     "$SYS.>",

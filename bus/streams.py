@@ -14,9 +14,11 @@ EVENTS = "EVT"
 TASKS = "TASK"
 INCOMING = "IN"
 OUT = "OUT"
+USERS = "AS"
+"""Commands of users over connections of their own, on subjects that the server lets nobody else use."""
 
 HEARD = "heard"
-"""The consumer of what comes in."""
+"""The consumer of what comes in, and of what users say."""
 
 NANOSECONDS = 1_000_000_000
 MEBIBYTE = 1 << 20
@@ -27,6 +29,9 @@ EVENTS_BYTES_MAX = 4096 * MEBIBYTE
 TASKS_BYTES_MAX = 1024 * MEBIBYTE
 INCOMING_BYTES_MAX = 1024 * MEBIBYTE
 OUT_BYTES_MAX = 512 * MEBIBYTE
+USERS_BYTES_MAX = 256 * MEBIBYTE
+USERS_MESSAGE_BYTES_MAX = 320 * 1024
+"""A body that is taken, and room for headers."""
 ACK_WAIT_SECONDS = 30
 OUT_ACK_WAIT_SECONDS = 5
 """What a peer had in hand when it died comes again after this; it may not reset its consumer itself."""
@@ -50,13 +55,16 @@ class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream in files with limits retention that refuses what is new when it is full."""
+    """A stream in files that refuses what is new when it is full."""
 
     name: str
     subjects: tuple[str, ...]
     max_bytes: int
     max_age_seconds: int = MAX_AGE_SECONDS
     duplicate_window_seconds: int = DUPLICATE_WINDOW_SECONDS
+    message_bytes_max: int = -1
+    is_shared: bool = False
+    """Whether others than the node and its operator write it."""
     consumers: tuple[ConsumerSettings, ...] = ()
 
 
@@ -106,6 +114,19 @@ def settings(
     )
 
 
+def users_settings(node: str, kinds: Iterable[str]) -> StreamSettings:
+    """Return the stream of what users say durably, apart from ours: it takes neither its room nor its ids."""
+    every = subjects.every_of(node, "*", "cmd")
+    return StreamSettings(
+        name=USERS,
+        subjects=tuple(f"{every.removesuffix('>')}{kind}.>" for kind in kinds),
+        max_bytes=USERS_BYTES_MAX,
+        message_bytes_max=USERS_MESSAGE_BYTES_MAX,
+        is_shared=True,
+        consumers=_consumers({HEARD: every}),
+    )
+
+
 def work_settings(name: str, subject: str) -> ConsumerSettings:
     """Return the consumer of workers who tell that they are at work."""
     return ConsumerSettings(
@@ -137,18 +158,21 @@ def stream_of(subject: str) -> str:
 
 def stream_request(stream: StreamSettings) -> dict[str, Any]:
     """Return the body of the request that creates a stream."""
+    atomic = {} if stream.is_shared else {"allow_atomic": True}
     return {
         "name": stream.name,
         "subjects": list(stream.subjects),
-        "retention": "limits",
+        # who fills a shared stream is in the way of others only until it is read
+        "retention": "workqueue" if stream.is_shared else "limits",
         "storage": "file",
         "discard": "new",
         "max_bytes": stream.max_bytes,
+        "max_msg_size": stream.message_bytes_max,
         "max_age": stream.max_age_seconds * NANOSECONDS,
         "duplicate_window": stream.duplicate_window_seconds * NANOSECONDS,
-        "allow_atomic": True,
         "allow_direct": True,
         "num_replicas": 1,
+        **atomic,
     }
 
 

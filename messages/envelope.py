@@ -70,7 +70,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     proof: str = ""
     """The public key that has signed it, or ``as/<id>``: the server vouches for this user."""
     is_call: bool = False
-    """Whether the sender waits for the outcome: a mistake is answered then, and no dead letter."""
+    """Whether a mistake is told, and no dead letter: the sender waits, or the server vouches for it."""
     fault: tuple[str, str] | None = None
     """The code and detail of what the edge found wrong with it."""
     unread: tuple[Unread, ...] = ()

@@ -9,7 +9,7 @@
 ``covey.<node>.task.<queue>``                 work for workers
 ``covey.<node>.in.<anything>``                 a CloudEvent from outside, durable
 ``covey.<node>.out.<peer>``                   what this node says to one peer, signed
-``covey.<node>.as.<user>.<call or ask>.…``    the same two, by a user whom the server vouches for
+``covey.<node>.as.<user>.<what>.…``            a cmd, call or ask, by a user whom the server vouches for
 ``covey.<node>.http.<method> <target>``       no subject: what a signed request over HTTP is signed as
 ``covey.<node>.meet``                         an invited node says who it is, in its own account
 ============================================  ====================================================

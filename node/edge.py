@@ -85,7 +85,7 @@ class Edge:
             traceparent=kept.get(subjects.TRACEPARENT, ""),
             attempt=attempt,
             proof=proof.of,
-            is_call=subjects.what(subject) == "call",
+            is_call=subjects.what(subject) == "call" or bool(subjects.speaker(subject)),
             fault=fault,
         )
 

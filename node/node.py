@@ -16,7 +16,7 @@ import msgspec
 from actors.actor import Actor, Rejected
 from bus.connection import Bus, Heard
 from bus.consumer import Consumer, Delivery
-from bus.streams import COMMANDS, TASKS, settings
+from bus.streams import COMMANDS, HEARD, TASKS, USERS, settings, users_settings
 from bus.tasks import end
 from messages import subjects
 from messages.envelope import OPERATOR, Envelope, derive
@@ -111,6 +111,8 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._epoch = ""
         """When the stream of commands was made: its sequences begin anew with it."""
+        self._users_epoch = ""
+        """The same of that of users."""
         self._healing: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._bell = Bell()
@@ -118,7 +120,12 @@ class Node:
     @property
     def streams(self) -> Any:
         """The streams that this node needs."""
-        return stream_settings(self._parts.name, self._parts.actors)
+        return stream_settings(self._parts.name, self._parts.actors, vouches=self._vouches)
+
+    @property
+    def _vouches(self) -> bool:
+        """Whether users have connections of their own: the server is ours, and knows them."""
+        return self._parts.links.server is not None
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Take up the work where it was left; return when the node is ready."""
@@ -136,7 +143,7 @@ class Node:
         await self._consume(group)
         if parts.own is not None:
             await parts.own.open(partial(self._run, group))
-        vouches = parts.links.server is not None
+        vouches = self._vouches
         if vouches:
             guests = Guests(lambda: parts.engine.rights, parts.links.tell_of_users)
             parts.hearers.append(guests.hear)
@@ -181,6 +188,8 @@ class Node:
             await parts.store.note(f"stream.{lane}", state.created)
             if lost:
                 _LOG.warning("the broker lost %d messages of %s; they are sent again", lost, lane)
+        users = await parts.bus.stream_state(USERS) if self._vouches else None
+        self._users_epoch = "" if users is None else f"{USERS}/{users.created}"
         await parts.handover.resume(parts.store, (actor.kind for actor in parts.actors), newest)
         parts.relay.look_again()
         parts.relay.go_on()
@@ -236,6 +245,9 @@ class Node:
         for actor in self._parts.actors:
             consumer = await bus.consume(COMMANDS, actor.kind, is_only_reader=True, on_delivery=self._command)
             self._consumers.append(consumer)
+        if self._vouches:
+            heard = await bus.consume(USERS, HEARD, is_only_reader=True, on_delivery=self._spoken)
+            self._consumers.append(heard)
         for queue in QUEUES:
 
             def take(delivery: Delivery, queue: str = queue) -> None:
@@ -256,13 +268,20 @@ class Node:
         if handover.is_done(delivery.headers.get(subjects.MESSAGE_ID, "")):
             delivery.say_ack()
             return
-        make_id = partial(derive, self._epoch, delivery.sequence)
+        self._take(delivery, self._epoch, lambda envelope: handover.heard(envelope.to, envelope.id, *place))
+
+    def _spoken(self, delivery: Delivery) -> None:
+        """Take what a user has said over a connection of its own."""
+        self._take(delivery, self._users_epoch, lambda _envelope: None)
+
+    def _take(self, delivery: Delivery, epoch: str, heard: Callable[[Envelope], None]) -> None:
+        make_id = partial(derive, epoch, delivery.sequence)
         arrival = (make_id, delivery.at, delivery.attempts)
         envelope = self._parts.edge.envelope(delivery.subject, delivery.headers, delivery.body, arrival)
 
         async def finish(result: Result) -> None:
             if result.outcome:
-                handover.heard(envelope.to, envelope.id, *place)
+                heard(envelope)
                 await delivery.ack()
             else:
                 await delivery.nak(RETRY_SECONDS * 2 ** min(delivery.attempts, ATTEMPTS))
@@ -334,8 +353,9 @@ class Node:
                 await asyncio.sleep(PRUNE_SECONDS)
 
 
-def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]]) -> Any:
+def stream_settings(node: str, actors: Sequence[Actor[Any, Any, Any]], *, vouches: bool = False) -> Any:
     """Return the streams and consumers of a node with these actors."""
     kinds = [actor.kind for actor in actors]
     heard = {EMITTED: subjects.event(node, "run", "*", EMITTED)}
-    return settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, JOBS, *running.QUEUES], heard)
+    own = settings(node, kinds, [*QUEUES, *WORKER_QUEUES], [REGISTRY, JOBS, *running.QUEUES], heard)
+    return (*own, users_settings(node, kinds)) if vouches else own

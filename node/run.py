@@ -201,7 +201,7 @@ def _assemble(
     answers = Answers(engine, store, ACTORS, questions.ask)
     fetching = Fetching(Kept(settings.means(home.path).directory), questions.ask)
     answers.completes["job_run", "fetch"] = fetching.complete
-    streams = stream_settings(home.node, ACTORS)
+    streams = stream_settings(home.node, ACTORS, vouches=server is not None)
     voice = OwnVoice(intake.call, answers.answer, clock)
     desk = Desk(intake.note_sent, reach)
     relay = Relay(store, LANES, (bus.publish, dress), intake.note_sent, reach)

@@ -179,3 +179,95 @@ async def test_a_key_that_is_the_nodes_own_harms_nobody(tmp_path: Path) -> None:
 
         async with guest(operator, tmp_path, "bob") as bob:
             assert (await bob.ask("node", "whoami"))["sender"] == "user/bob"
+
+
+def durable(who: str, id: str = "w", verb: str = "save", kind: str = "workflow") -> str:
+    return subjects.spoken(who, subjects.command("lab", kind, id, verb))
+
+
+async def told(bus: Bus, subject: str, body: bytes = b'{"name": "W"}', **headers: str) -> Any:
+    """Say something durably, as soon as the server hears it; return what the stream answers."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            try:
+                return json.loads(await bus.request(subject, body, sent, WAIT_SECONDS))
+            except OSError:
+                await asyncio.sleep(0.02)  # the server is just being told of a user
+
+
+async def test_a_user_s_durable_command_is_acknowledged_once_it_is_stored(tmp_path: Path) -> None:
+    async with one_node(tmp_path / "lab", "lab") as operator:
+        await enrolled(operator, tmp_path, "bob")
+        await give(operator, "user/bob", "lab.workflow.w", "save", "read")
+        async with guest(operator, tmp_path, "bob") as bob:
+            first = await told(bob.bus, durable("bob"), Nats_Msg_Id="one")
+            again = await told(bob.bus, durable("bob"), Nats_Msg_Id="one")
+
+            assert (first["stream"], again["duplicate"], again["seq"]) == ("AS", True, first["seq"])
+            saved = await operator.event("workflow.saved", "w")
+            assert saved["author"] == "user/bob"
+            await bob.bus._client.publish(durable("bob"), b'{"name": "Unanswered"}')
+            await operator.event("workflow.saved", "w", name="Unanswered")
+            refused = await told(bob.bus, durable("bob", verb="delete"), b"{}")
+            assert refused["stream"] == "AS"
+            assert (await operator.event("workflow.rejected", "w"))["code"] == "not_granted"
+            assert (await operator.ask("workflow", "get", "w"))["version"] == 2
+
+
+async def test_nobody_says_durably_what_another_says(tmp_path: Path) -> None:
+    async with one_node(tmp_path / "lab", "lab") as operator:
+        await enrolled(operator, tmp_path, "bob")
+        await enrolled(operator, tmp_path, "eve")
+        await give(operator, "user/eve", "lab", "admin")
+        async with guest(operator, tmp_path, "bob") as bob, guest(operator, tmp_path, "eve") as eve:
+            own = subjects.command("lab", "workflow", "w", "save")
+            for subject in (
+                own,
+                durable("eve"),
+                durable("admin"),
+                durable("*"),
+                durable("bob", kind="nothing"),
+            ):
+                with pytest.raises(OSError, match="nobody listens"):
+                    await bob.bus.request(subject, b'{"name": "W"}', {}, WAIT_SECONDS)
+            for sender in ("actor", "operator", "user/eve"):
+                header = {"covey_sender": sender, "covey_seal": "x", "covey_signer": eve_key(tmp_path)}
+                assert (await told(bob.bus, durable("bob"), **header))["stream"] == "AS"
+                code = (await operator.event("workflow.rejected", "w"))["code"]
+                assert code in ("bad_seal", "not_granted")
+                operator.heard.clear()
+            # an acknowledgement that is aimed at a subject becomes no message there
+            before = (await told(bob.bus, durable("bob", "v")))["seq"]
+            purge = "$JS.API.STREAM.PURGE.AS"
+            aimed = (durable("bob"), durable("eve"), own, purge, subjects.event("lab", "workflow", "w", "x"))
+            for reply in aimed:
+                await bob.bus._client.publish(durable("bob", "v"), b"{}", reply=reply)
+            assert (await told(bob.bus, durable("bob", "v")))["seq"] == before + len(aimed) + 1
+            assert (await eve.call("workflow", "w", "save", name="W"))["version"] == 1
+            history = await operator.ask("workflow", "history", "w")
+            assert [one["sender"] for one in history["events"]] == ["user/eve"]
+            assert (await operator.ask("node", "dead_letters"))["items"] == []
+
+
+def eve_key(directory: Path) -> str:
+    return load(directory / "eve.seed").public
+
+
+async def test_the_headers_of_the_stream_are_not_for_users(tmp_path: Path) -> None:
+    async with one_node(tmp_path / "lab", "lab") as operator:
+        await enrolled(operator, tmp_path, "bob")
+        await enrolled(operator, tmp_path, "eve")
+        async with guest(operator, tmp_path, "bob") as bob:
+            tried = [
+                *({"Nats_Rollup": "all"}, {"Nats_TTL": "1s"}, {"Nats_Schedule": "@at 2030-01-01T00:00:00Z"}),
+                *({"Nats_Batch_Id": "b", "Nats_Batch_Sequence": "1"}, {"Nats_Incr": "+1"}),
+            ]
+            for headers in tried:
+                assert (await told(bob.bus, durable("bob"), **headers))["error"]["code"] in (400, 500)
+            long = b'{"name": "' + b"x" * (330 * 1024) + b'"}'
+            assert (await told(bob.bus, durable("bob"), long))["error"]["err_code"] == 10054
+            traced = await told(bob.bus, durable("bob", "v"), Nats_Trace_Dest=durable("eve", "v"))
+            assert traced["seq"] == 1
+            await operator.event("workflow.rejected", "v")
+            assert (await told(bob.bus, durable("bob", "v")))["seq"] == 2
