@@ -53,6 +53,9 @@ class Intake:
         self._reach = reach
         self._waiting: deque[Item] = deque()
         self._sent: list[tuple[int, int]] = []
+        self._soon: asyncio.TimerHandle | None = None
+        self._is_due = False
+        """Whether what was sent has waited long enough for a batch to ride on."""
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -85,13 +88,22 @@ class Intake:
     def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
         """Remember what the broker has; it is written with the next batch, or soon."""
         if not self._sent:
-            asyncio.get_running_loop().call_later(NOTE_SECONDS, self._wake.set)
+            self._soon = asyncio.get_running_loop().call_later(NOTE_SECONDS, self._be_due)
         self._sent += sent
+
+    def _be_due(self) -> None:
+        self._is_due = True
+        self._wake.set()
+
+    def _take_sent(self) -> list[tuple[int, int]]:
+        if self._soon is not None:
+            self._soon.cancel()
+        sent, self._sent, self._is_due = self._sent, [], False
+        return sent
 
     async def write_notes(self) -> None:
         """Write now what the broker has, so that nothing says so later of a broker that has lost it."""
-        sent, self._sent = self._sent, []
-        await self._engine.note_sent(sent)
+        await self._engine.note_sent(self._take_sent())
 
     async def call(self, envelope: Envelope) -> bytes:
         """Handle one message and return its outcome."""
@@ -113,16 +125,16 @@ class Intake:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting or self._sent or taken:
+            while self._waiting or taken or (self._sent and self._is_due):
                 taken = await self._advance(taken)
-            if not self._held:
+            if not (self._held or self._sent):
                 self._empty.set()
 
     async def wait_empty(self) -> None:
         """Return when all that was put has been handled and noted."""
         if self._sent:
             self._empty.clear()
-            self._wake.set()
+            self._be_due()
         await self._empty.wait()
 
     async def _advance(self, taken: Taken | None) -> Taken | None:
@@ -133,7 +145,8 @@ class Intake:
         async with asyncio.TaskGroup() as group:
             # in this order, so that the one connection reads before it is busy with the writing
             reading = group.create_task(self._prepare(items)) if items else None
-            writing = group.create_task(self._write(taken)) if taken or self._sent else None
+            # what was sent rides on a batch: a transaction of its own would be waited for by the next one
+            writing = group.create_task(self._write(taken)) if taken or not items else None
             draft = None
             if reading is not None:
                 draft = await self._decide(await reading, taken.draft if taken else None)
@@ -154,7 +167,7 @@ class Intake:
 
     async def _write(self, taken: Taken | None) -> bool:
         """Write a batch and finish its messages; False when that took more than the draft of it."""
-        sent, self._sent = self._sent, []
+        sent = self._take_sent()
         if taken is None:
             await self._engine.note_sent(sent)
             return True
