@@ -17,7 +17,7 @@ SCHEDULES = int(os.environ.get("COVEY_SIM_SCHEDULES", "200"))
 FIRST_SEED = int(os.environ.get("COVEY_SIM_SEED", "1"))
 SHARE = 10
 """How many schedules a process takes at a time."""
-SCHEDULES_FOR_A_BUG = 200
+SCHEDULES_FOR_A_BUG = 500
 
 
 def test_no_two_have_a_repository_and_none_is_left_in_between() -> None:
