@@ -190,9 +190,9 @@ def _transact(
     db.execute("BEGIN IMMEDIATE")
     try:
         reach("begun")
+        update_sent(db, sent)  # before the steps: one of them may ask for the same again
         write_steps(db, steps)
         reach("written")
-        update_sent(db, sent)
         reach("before_commit")
     except sqlite3.IntegrityError as error:
         db.execute("ROLLBACK")

@@ -91,6 +91,17 @@ async def test_what_a_peer_acknowledged_is_forgotten_and_the_rest_is_said_again_
     assert [(row.number, row.message) for row in rows] == [(2, "o2+"), (3, "o3+")]
 
 
+async def test_what_is_asked_for_again_is_unsent_though_it_is_noted_just_now_that_it_was_sent(
+    store: Store,
+) -> None:
+    lane = "out/centre"
+    await store.write([step("m-1", outgoing=[outgoing(1, lane, number=1)])])
+
+    await store.write([step("m-2", version=2, repeat=[(lane, 1)])], [(1, 7)])
+
+    assert await unsent(store, lane) == [1]
+
+
 async def test_what_a_shorter_broker_lost_is_unsent_but_for_commands_that_were_handled(store: Store) -> None:
     handled = Outgoing(position=1, lane="CMD", subject="s", message="m-1", headers=b"", body=b"{}", at=10)
     await store.write([step("m-1", outgoing=[handled, outgoing(2, "CMD"), outgoing(3, "CMD")])])
