@@ -2,41 +2,28 @@
 
 from typing import Any
 
-from actors import (
-    booking,
-    command,
-    copy,
+from actors import resource
+from actors.actor import Actor
+from actors.booking import booking, reservation
+from actors.environments import environment, promotion
+from actors.ephemeral import (
     du_root,
-    environment,
-    executable,
-    execution,
     freeze_repo,
-    grant,
-    group,
-    job,
-    job_run,
-    metadata_term,
-    peer,
-    perimeter,
     ping_registry,
-    promotion,
     registry,
     repo,
-    reservation,
-    resource,
-    route,
-    routine,
-    routine_run,
-    shared_workspace,
     unfreeze_repo,
-    user,
-    workflow,
     workflow_index,
-    workspace,
 )
-from actors.actor import Actor
+from actors.ephemeral.table import Table
+from actors.execution import execution
 from actors.flow import actor as run
-from actors.table import Table
+from actors.jobs import command, executable, job, job_run
+from actors.peers import copy, peer
+from actors.rights import grant, group, metadata_term, perimeter, user
+from actors.routines import routine, routine_run
+from actors.sharing import shared_workspace, workspace
+from actors.workflow import route, workflow
 
 TABLES: tuple[Table, ...] = (du_root.TABLE, unfreeze_repo.TABLE, freeze_repo.TABLE, ping_registry.TABLE)
 """The ephemeral workflows."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from actors.rights import Rights
+from actors.rights.rights import Rights
 from messages.base import Message
 from messages.envelope import ACTOR, OPERATOR, PEER, Address, Unread
 

@@ -8,9 +8,10 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from actors import sharing, thawing
 from actors.actor import Actor, ById, Effect, Order, Rejected, Summary, Turn
+from actors.ephemeral import thawing
 from actors.fields import take
+from actors.sharing import sharing
 from messages.booking import Close, Open
 from messages.envelope import Address
 from messages.resource import (

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.du_root import ACTOR as DU_ROOT
+from actors.ephemeral.du_root import ACTOR as DU_ROOT
 from bench.aggregates import PATHS, Library
 from bench.report import each_round, median, tell
 from cli.up import GARBAGE_OBJECTS

@@ -11,7 +11,7 @@ from typing import Any
 
 from actors import ACTORS
 from actors.actor import Actor, Turn
-from actors.booking import ACTOR as BOOKING
+from actors.booking.booking import ACTOR as BOOKING
 from bench.report import median, tell
 from messages.base import encode
 from messages.booking import Hold, Open, Slot

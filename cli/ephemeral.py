@@ -11,7 +11,7 @@ import typer
 
 from actors import ACTORS, TABLES
 from actors.actor import Actor
-from actors.table import Table
+from actors.ephemeral.table import Table
 from cli import filling, gathered, history, kinds, listing, show
 from cli.client import Client
 from cli.errors import FAILED, Failed, Mistake, Refused

@@ -9,7 +9,8 @@ import msgspec
 import typer
 from rich.text import Text
 
-from actors import flags, ruled
+from actors import flags
+from actors.jobs import ruled
 from cli import show
 from cli.client import Client
 from cli.errors import FAILED, Mistake

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from actors.table import Gather, Table
+from actors.ephemeral.table import Gather, Table
 from cli import show
 from cli.kinds import Layout
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from actors import ACTORS
 from actors.actor import Actor, Summary
-from actors.judging import NODE, Asked, action_of, forbidden
-from actors.rights import ADMIN, READ, Rights
+from actors.rights.judging import NODE, Asked, action_of, forbidden
+from actors.rights.rights import ADMIN, READ, Rights
 from messages import grant, perimeter, shared_workspace, workflow
 from messages.base import tag
 from messages.envelope import ACTOR, NOBODY, OPERATOR, PEER

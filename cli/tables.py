@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from actors.table import (
+from actors.ephemeral.table import (
     ARGUMENTS,
     FINAL,
     UNINITIALIZED,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from actors.tiers import UNFREEZE
+from actors.ephemeral.tiers import UNFREEZE
 from cli import filling, kinds, show
 from cli.client import Client
 from cli.ephemeral import Seconds, own, wait_for

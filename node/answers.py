@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.actor import Actor, Rejected, Turn
-from actors.judging import Asked, forbidden, is_free, stranger
-from actors.rights import Readable
+from actors.rights.judging import Asked, forbidden, is_free, stranger
+from actors.rights.rights import Readable
 from messages.base import encode
 from messages.copies import copy_id
 from messages.envelope import ACTOR, PEER, Address, Outcome, instant

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from actors.launching import INPUT_BYTES_MAX
+from actors.workflow.launching import INPUT_BYTES_MAX
 from node.edge import DEPTH_MAX, depth
 
 EVENT_BYTES_MAX = INPUT_BYTES_MAX // 2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from actors.actor import Actor, ById, ByName, Users
-from actors.rights import KINDS, Rights
+from actors.rights.rights import KINDS, Rights
 from messages.envelope import RETRY, Envelope
 from node.batch import Batch, Job
 from node.handle import Handler, Result

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import triggers
-from actors.defining import State as Workflow
 from actors.flow import listening
 from actors.flow.state import State as Run
+from actors.workflow import triggers
+from actors.workflow.defining import State as Workflow
 from bus.consumer import Delivery
 from bus.streams import EVENTS, HEARD, INCOMING
 from messages import subjects

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.actor import Actor, Rejected, no_copies
-from actors.copy import ACTOR as COPY
+from actors.peers.copy import ACTOR as COPY
 from messages.envelope import micros
 from store.queries import COLUMNS, Filter
 

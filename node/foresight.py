@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors.book import Book, Entry, Load, Span, change, clashes, nearest
-from actors.booking import FREEBUSY
-from actors.plans import booked
+from actors.booking.book import Book, Entry, Load, Span, change, clashes, nearest
+from actors.booking.booking import FREEBUSY
+from actors.workflow.plans import booked
 from messages.booking import Hold, Interval
 from messages.envelope import instant, micros
 from node.engine import Engine

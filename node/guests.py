@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from actors.rights import ADMIN, Rights
+from actors.rights.rights import ADMIN, Rights
 from bus.config import Accounts, User
 from messages import subjects
 from node.standing import FIRST

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from actors.actor import Actor, Effect, Folded, Rejected, Summary, Trim, Turn, Users, no_needs
-from actors.judging import Asked, forbidden
-from actors.rights import KINDS, PERIMETERS, Rights
+from actors.rights.judging import Asked, forbidden
+from actors.rights.rights import KINDS, PERIMETERS, Rights
 from messages.base import Alarm, encode, tag
 from messages.envelope import ACTOR, ALARM, Envelope, Outcome, instant
 from messages.wording import worded

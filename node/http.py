@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from actors import access, triggers
 from actors.actor import Rejected
+from actors.workflow import access, triggers
 from messages import subjects
 from messages.envelope import ACTOR
 from messages.route import Claimed

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
-from actors.belongings import PLACE
 from actors.definition.uses import CONNECTIONS, NAMED, SECRETS, VARIABLES, named, read_by
+from actors.environments.belongings import PLACE
 from actors.flow.fast import names
 from messages.envelope import Address
 from messages.environment import Connection

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from actors.actor import Rejected
-from actors.judging import NODE, Asked, forbidden
+from actors.rights.judging import NODE, Asked, forbidden
 from bus.connection import Bus
 from bus.sealing import ALGORITHM, key_name
 from messages.base import encode

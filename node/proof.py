@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from actors.rights import VOUCHED
+from actors.rights.rights import VOUCHED
 from bus.keys import verify
 from messages import subjects
 from messages.envelope import micros

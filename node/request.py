@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from actors import triggers
+from actors.workflow import triggers
 from messages import subjects
 from messages.envelope import instant
 from messages.triggers import HttpTrigger

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from actors.fields import take
-from actors.route import State
-from actors.triggers import parameter, segments
+from actors.workflow.route import State
+from actors.workflow.triggers import parameter, segments
 from messages.route import Claimed
 from node.engine import Engine
 from node.index import Following

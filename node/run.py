@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from actors import ACTORS, TABLES
-from actors.rights import Rights
+from actors.rights.rights import Rights
 from bus.config import Accounts, Config, User
 from bus.connection import Bus, connect
 from bus.server import Server

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from actors.actor import Rejected
-from actors.rights import ADMIN, KINDS, PERIMETERS, VOUCHED, Rights
+from actors.rights.rights import ADMIN, KINDS, PERIMETERS, VOUCHED, Rights
 from bus.keys import Key
 from messages import grant, user
 from messages.base import Command, encode, tag

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import flags, routine_graph, ruled, valid
+from actors import flags
 from actors.fault import Fault, pointer
 from actors.fields import take
+from actors.jobs import ruled, valid
+from actors.routines import routine_graph
 from cli.interchange.reading import Item
 from messages import command as commands
 from messages import executable as executables

@@ -8,8 +8,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from actors.executable import slug
 from actors.fault import Fault, pointer
+from actors.jobs.executable import slug
 from cli.apply import SAVES
 from messages.executable import Tag
 from messages.subjects import is_token

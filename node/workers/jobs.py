@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.phased import ATTEMPTS_MAX
-from actors.repo_moves import FILES_FAILED
-from actors.table import Job
+from actors.ephemeral.phased import ATTEMPTS_MAX
+from actors.ephemeral.repo_moves import FILES_FAILED
+from actors.ephemeral.table import Job
 from messages.envelope import Outcome, derive
 from node.fault import around
 from node.workers import immutable, shadow

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from actors.table import Table
+from actors.ephemeral.table import Table
 from bus.client import Bus
 from messages import subjects
 from node.jobs.worker import HANDS as JOB_HANDS

@@ -7,7 +7,7 @@ import os
 import platform
 from dataclasses import dataclass
 
-from actors.ping_registry import TABLE
+from actors.ephemeral.ping_registry import TABLE
 from bus.client import Bus
 from messages import subjects
 from messages.envelope import Address, derive

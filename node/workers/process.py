@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from actors.table import Table
+from actors.ephemeral.table import Table
 from bus.client import Bus
 from bus.signing import Speak, unsigned
 from bus.streams import ConsumerSettings

@@ -1,6 +1,6 @@
 """The runner: brings an ephemeral workflow on from a state, as the plan in its table says.
 
-It knows no workflow: who is told what in which state is data (``actors.table.Plan``).
+It knows no workflow: who is told what in which state is data (``actors.ephemeral.table.Plan``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from actors.table import Job, Plan, Say, Table
+from actors.ephemeral.table import Job, Plan, Say, Table
 from messages.envelope import Address, derive
 from messages.ephemeral import Advance
 from node.fault import around

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from actors import execution as executions
-from actors import workflow as workflows
 from actors.actor import Actor, Order, Rejected, Turn
+from actors.execution import execution as executions
+from actors.workflow import workflow as workflows
 from messages import run
 from messages.base import Alarm, Command, Message, encode
 from messages.envelope import ACTOR, ALARM, OPERATOR, Address

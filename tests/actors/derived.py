@@ -8,9 +8,21 @@ from typing import Any, get_args
 
 import msgspec
 
-from actors import ephemeral
 from actors.actor import Actor, Task
-from actors.table import DELETED, FINAL, UNINITIALIZED, Cell, Nothing, Record, Refuse, Row, Same, Say, Table
+from actors.ephemeral import ephemeral
+from actors.ephemeral.table import (
+    DELETED,
+    FINAL,
+    UNINITIALIZED,
+    Cell,
+    Nothing,
+    Record,
+    Refuse,
+    Row,
+    Same,
+    Say,
+    Table,
+)
 from messages import workflow_index
 from messages.base import Message, tag
 from messages.ephemeral import Advance

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from actors.actor import ById, Need, Summary
-from actors.workflow import ACTOR
+from actors.workflow.workflow import ACTOR
 from messages.booking_answers import Confirmed, Held, HoldRefused
 from messages.copies import copy_id
 from messages.execution import Plan, Remove, Schedule

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors import booking
-from actors.job_effects import there
+from actors.booking import booking
+from actors.jobs.job_effects import there
 from messages.booking import Admit, Close, Confirm, Hold, Mark, Open, Release, Slot
 from messages.job_run import Denied, SlotEnded, Take, Work
 from messages.states import State

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.planning import HOLDS
-from actors.workflow import ACTOR
+from actors.workflow.planning import HOLDS
+from actors.workflow.workflow import ACTOR
 from messages.booking import Abort, Confirm, Hold, Release
 from messages.booking_answers import Expired, SlotsCancelled
 from messages.envelope import Address

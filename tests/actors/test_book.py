@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as some
 
-from actors.book import (
+from actors.booking.book import (
     HOUR,
     LONGEST,
     SEARCH,

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors import ledger
 from actors.actor import Rejected, Turn
-from actors.booking import ACTOR
-from actors.booking_replies import TAKEN
+from actors.booking import ledger
+from actors.booking.booking import ACTOR
+from actors.booking.booking_replies import TAKEN
 from messages import booking_answers as answers
 from messages.base import Alarm, Message
 from messages.booking import (

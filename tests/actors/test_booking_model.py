@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from actors.booking import ACTOR
+from actors.booking.booking import ACTOR
 from messages.base import Message
 from messages.booking import Abort, Confirm, Hold, Mark, Opened, Release, Slot
 from messages.states import State

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from actors import TABLES, ephemeral
-from actors.checks import RULES, check
-from actors.phased import More, phased
-from actors.table import (
+from actors import TABLES
+from actors.ephemeral import ephemeral
+from actors.ephemeral.checks import RULES, check
+from actors.ephemeral.phased import More, phased
+from actors.ephemeral.table import (
     COMPLETED,
     NOTHING,
     STARTED,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.actor import ById, ByName, Known, Order, Rejected, Summary, Turn
-from actors.copy import ACTOR, Command, State
+from actors.peers.copy import ACTOR, Command, State
 from messages import workflow
 from messages.copies import Drop, Fork, Propose, ProposeRefused, Put, copy_id
 from messages.copy_events import Forked, ProposalRefused, Proposed

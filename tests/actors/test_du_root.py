@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.actor import Task
-from actors.du_root import ACTOR, PATHS_MAX
+from actors.ephemeral.du_root import ACTOR, PATHS_MAX
 from bus.config import PAYLOAD_BYTES_MAX
 from messages import workflow_index
 from messages.base import encode

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from actors.actor import ById, Order, Summary
-from actors.belongings import BYTES_MAX, ENTRIES_MAX
-from actors.environment import ACTOR
+from actors.environments.belongings import BYTES_MAX, ENTRIES_MAX
+from actors.environments.environment import ACTOR
 from messages.envelope import Address
 from messages.environment import (
     Connection,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.execution import ACTOR
+from actors.execution.execution import ACTOR
 from messages.base import Command
 from messages.booking import Mark
 from messages.execution import (

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import graph
 from actors.actor import Rejected
+from actors.execution import graph
 from messages.workflow import Graph
 
 CATALOGUE = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from actors import job_run
 from actors.actor import ById, Summary
-from actors.job_effects import there
-from actors.job_state import GIVE_UP_AFTER
+from actors.jobs import job_run
+from actors.jobs.job_effects import there
+from actors.jobs.job_state import GIVE_UP_AFTER
 from messages import job_run as said
 from messages.booking import Admit
 from messages.envelope import Address

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors import ACTORS, channel, speech
+from actors import ACTORS
 from actors.actor import Acknowledged, Effect, Rejected, Relay, Repeat, Say, Task, Turn
-from actors.channel import State, evolve
-from actors.gateway import PEERS_MAY
-from actors.peer import ACTOR, Command
+from actors.peers import channel, speech
+from actors.peers.channel import State, evolve
+from actors.peers.gateway import PEERS_MAY
+from actors.peers.peer import ACTOR, Command
 from messages import peer, peer_events
 from messages.base import Alarm, encode
 from messages.envelope import Address, derive, micros

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actors.defining import INACTIVE
-from actors.slots import execution_id
-from actors.workflow import ACTOR
+from actors.workflow.defining import INACTIVE
+from actors.workflow.slots import execution_id
+from actors.workflow.workflow import ACTOR
 from messages.booking import Hold, Release
 from messages.execution import Schedule
 from messages.states import State

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import promoting
 from actors.actor import NO_RIGHTS
 from actors.definition.uses import Use, uses
-from actors.promotion import ACTOR
+from actors.environments import promoting
+from actors.environments.promotion import ACTOR
 from messages.promotion import Begin, Begun, Checked, Deployed, Facts, Failed, Look, RollBack
 from messages.triggers import HttpTrigger
 from messages.workflow import Definition, Deploy, NoteDeployment

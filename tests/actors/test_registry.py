@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import registry
 from actors.actor import ById, ByName, Known, Order, Summary
-from actors.registry import ACTOR
+from actors.ephemeral import registry
+from actors.ephemeral.registry import ACTOR
 from messages import repo
 from messages.base import Message, tag
 from messages.envelope import Address

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from actors.actor import ById, Known, Summary
-from actors.repo import ACTOR
+from actors.ephemeral.repo import ACTOR
 from messages.base import Message, tag
 from messages.repo import (
     AbortFreeze,

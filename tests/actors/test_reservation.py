@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors import reservation
 from actors.actor import ById, Order, Summary
+from actors.booking import reservation
 from messages import booking
 from messages import reservation as said
 from messages.booking import Conflict, Interval

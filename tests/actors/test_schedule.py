@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from actors.actor import Rejected
-from actors.schedule import EXECUTIONS, check, grace, is_past, plan
+from actors.workflow.schedule import EXECUTIONS, check, grace, is_past, plan
 from messages.schedule import Schedule
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from actors.actor import ById, Summary
-from actors.triggers import route_id, shape
-from actors.workflow import ACTOR
+from actors.workflow.triggers import route_id, shape
+from actors.workflow.workflow import ACTOR
 from messages.route import Claim, Release
 from messages.starting import Next
 from messages.triggers import HttpTrigger

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.actor import ById, Known, Order, Rejected, Summary, Turn
-from actors.shared_workspace import ACTOR, State
+from actors.sharing.shared_workspace import ACTOR, State
 from messages import workflow, workspace
 from messages.copies import Drop, Put, Rule, copy_id
 from messages.envelope import Address

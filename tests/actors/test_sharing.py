@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors import sharing
 from actors.actor import Rejected
-from actors.sharing import Share
+from actors.sharing import sharing
+from actors.sharing.sharing import Share
 from messages.copies import Drop, ProposeRefused, Put, Right, Rule, copy_id
 from messages.envelope import Address
 from messages.membership import Joining, Leaving

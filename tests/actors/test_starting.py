@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from actors.actor import Rejected, Turn
-from actors.overlap import FULL, WAITING_MAX, deal
-from actors.plans import REMEMBERED_MAX
-from actors.slots import execution_id
-from actors.workflow import ACTOR
+from actors.workflow.overlap import FULL, WAITING_MAX, deal
+from actors.workflow.plans import REMEMBERED_MAX
+from actors.workflow.slots import execution_id
+from actors.workflow.workflow import ACTOR
 from messages.base import Alarm
 from messages.envelope import Address
 from messages.execution import Cancel, Fail, Start

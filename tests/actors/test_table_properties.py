@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors import TABLES, ephemeral
+from actors import TABLES
 from actors.actor import Rejected, Turn
-from actors.table import DELETED, FINAL, UNINITIALIZED, Table
+from actors.ephemeral import ephemeral
+from actors.ephemeral.table import DELETED, FINAL, UNINITIALIZED, Table
 from messages.base import Message
 from messages.envelope import Address
 from tests.actors.derived import OTHERS, VALUES, says

@@ -3,7 +3,7 @@
 import pytest
 
 from actors import ACTORS, TABLES
-from actors.table import Table
+from actors.ephemeral.table import Table
 from tests.actors.derived import Case, cases, holds, speaks
 
 

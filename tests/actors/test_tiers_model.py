@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from actors import registry, repo
 from actors.actor import Actor, ById, Known, Summary
+from actors.ephemeral import registry, repo
 from messages import registry as registry_words
 from messages import repo as repo_words
 from messages.base import Message, tag

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from actors import ephemeral, workflow_index
-from actors.phased import phased
+from actors.ephemeral import ephemeral, workflow_index
+from actors.ephemeral.phased import phased
 from messages.base import Name, Token
 from tests.actors.derived import Case, cases, holds
 from tests.node.virtual import Node, virtual

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import triggers
 from actors.actor import ById, Known, Order, Rejected, Summary, Turn
-from actors.route import ACTOR as ROUTE
-from actors.workflow import ACTOR as WORKFLOW
+from actors.workflow import triggers
+from actors.workflow.route import ACTOR as ROUTE
+from actors.workflow.workflow import ACTOR as WORKFLOW
 from messages.envelope import Address
 from messages.route import Claim, Claimed, Release, Released
 from messages.triggers import EventTrigger, HttpTrigger

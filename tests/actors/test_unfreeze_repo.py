@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import freeze_repo, unfreeze_repo
 from actors.actor import Task
-from actors.phased import ATTEMPTS_MAX
+from actors.ephemeral import freeze_repo, unfreeze_repo
+from actors.ephemeral.phased import ATTEMPTS_MAX
 from messages import workflow_index
 from messages.base import tag
 from messages.ephemeral import Advance

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.actor import ById, ByName, Summary
-from actors.workflow import ACTOR
+from actors.workflow.workflow import ACTOR
 from messages.booking import Release
 from messages.copies import Rule
 from messages.envelope import Address

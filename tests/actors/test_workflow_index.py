@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from actors import workflow_index
 from actors.actor import ById, Known, Order, Summary, Trim
-from actors.workflow_index import ACTOR
+from actors.ephemeral import workflow_index
+from actors.ephemeral.workflow_index import ACTOR
 from messages.base import Alarm, Message, encode
 from messages.envelope import Address
 from messages.workflow_index import (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actors.actor import ById, ByName, Summary
-from actors.workflow import ACTOR
+from actors.workflow.workflow import ACTOR
 from messages.base import Command
 from messages.booking import Hold
 from messages.copies import Drop, ProposeRefused, Put, Rule

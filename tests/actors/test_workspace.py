@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actors.actor import ByName, Summary
-from actors.workspace import ACTOR
+from actors.sharing.workspace import ACTOR
 from messages.base import Command
 from messages.copies import Drop, ProposeRefused, Put, Rule
 from messages.envelope import OPERATOR, Address

@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from actors import TABLES, du_root, ephemeral, freeze_repo, unfreeze_repo
+from actors import TABLES
 from actors.actor import Task
-from actors.table import Table
+from actors.ephemeral import du_root, ephemeral, freeze_repo, unfreeze_repo
+from actors.ephemeral.table import Table
 from cli.schema import workflow_tables
 from cli.tables import transitions
 from messages.base import Alarm

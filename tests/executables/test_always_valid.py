@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors import ACTORS, ruled, valid
+from actors import ACTORS
+from actors.jobs import ruled, valid
 from messages.envelope import Envelope
 from node.engine import Engine
 from store.open import open_store

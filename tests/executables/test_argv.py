@@ -8,9 +8,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from actors import valid
-from actors.argv import argv, text
-from actors.fitting import unfit
+from actors.jobs import valid
+from actors.jobs.argv import argv, text
+from actors.jobs.fitting import unfit
 from messages.command import Content as Command
 from messages.executable import Description, Parameter, ValueType
 from messages.job import Content as Job

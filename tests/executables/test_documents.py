@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.executable import slug
+from actors.jobs.executable import slug
 from cli import documents
 from cli.importing import judged
 from cli.interchange import carrying

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from actors import using
 from actors.actor import USERS_MAX, Known, Rejected, Summary, Turn, Users
-from actors.executable import slug
+from actors.jobs import using
+from actors.jobs.executable import slug
 from messages.envelope import Address
 from tests.actors.entity import AT
 from tests.executables.world import GEN, ID, OPENSSL, PARAMETERS, RSA, World, changed, without

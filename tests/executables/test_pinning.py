@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.actor import ById, Known, Need, Summary, Turn
-from actors.job import pin
+from actors.jobs.job import pin
 from messages.envelope import Address
 from messages.job import Pinned
 from tests.actors.entity import AT

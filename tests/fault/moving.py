@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import nats
 
-from actors import unfreeze_repo
+from actors.ephemeral import unfreeze_repo
 from bus.publisher import Outbound
 from messages import subjects
 from messages.envelope import Address, Outcome

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from actors.phased import ATTEMPTS_MAX
-from actors.repo_moves import FILES_FAILED
+from actors.ephemeral.phased import ATTEMPTS_MAX
+from actors.ephemeral.repo_moves import FILES_FAILED
 from tests.fault.moving import Place, Stage, living, rooms, stage, steps
 from tests.fault.process import CoveyProcess
 from tests.workers.repository import commits

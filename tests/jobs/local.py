@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.executable import slug
+from actors.jobs.executable import slug
 from tests.federation.stage import fresh
 from tests.jobs.stage import PYTHON
 from tests.nodes import Operator

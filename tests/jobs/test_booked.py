@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from actors.job_effects import there
+from actors.jobs.job_effects import there
 from tests.federation.stage import executions, fresh, in_own_task, instant, offer, once, planned, settled
 from tests.federation.stage import workflow as described
 from tests.jobs.local import begun, calling, job, over, program

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.job_effects import there
+from actors.jobs.job_effects import there
 from bus.client import Heard
 from tests.cli.running import COVEY, environment
 from tests.federation.stage import copied, fresh, once, planned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.copy import ACTOR as COPY
+from actors.peers.copy import ACTOR as COPY
 from messages.base import Alarm, encode
 from messages.copies import Drop, Put, copy_id
 from messages.envelope import ALARM, Address, Envelope, instant

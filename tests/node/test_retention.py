@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from actors import ACTORS
-from actors.job_effects import there
+from actors.jobs.job_effects import there
 from messages.base import encode
 from messages.envelope import Address, Envelope, derive, micros
 from messages.job_run import Stop

@@ -8,8 +8,8 @@ from typing import Any
 
 from actors import ACTORS
 from actors.actor import Actor, Rejected, Summary
-from actors.judging import Asked, forbidden
-from actors.rights import Rights
+from actors.rights.judging import Asked, forbidden
+from actors.rights.rights import Rights
 
 KINDS: dict[str, Actor[Any, Any, Any]] = {actor.kind: actor for actor in ACTORS}
 

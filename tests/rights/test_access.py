@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from actors.access import ACCESS
 from actors.actor import ById, Known, Order, Rejected, Summary, Turn
-from actors.execution import ACTOR as EXECUTION
-from actors.rights import Rights
-from actors.workflow import ACTOR as WORKFLOW
+from actors.execution.execution import ACTOR as EXECUTION
+from actors.rights.rights import Rights
+from actors.workflow.access import ACCESS
+from actors.workflow.workflow import ACTOR as WORKFLOW
 from messages import execution
 from messages.base import encode
 from messages.copies import Rule

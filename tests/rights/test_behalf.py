@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from actors import ACTORS, behalf
+from actors import ACTORS
 from actors.actor import ById, Known, Order, Summary
-from actors.behalf import PEERS_DO, VERBS, Act, acts, lacking
+from actors.booking.reservation import ACTOR as RESERVATION
+from actors.environments.promoting import checks
 from actors.flow.actor import ACTOR as RUN
 from actors.flow.naming import ARGUMENTS
 from actors.flow.programs import ORDERED
-from actors.job import ACTOR as JOB
-from actors.judging import is_free
-from actors.promoting import checks
-from actors.reservation import ACTOR as RESERVATION
-from actors.rights import Rights
-from actors.routine import ACTOR as ROUTINE
-from actors.workflow import ACTOR as WORKFLOW
+from actors.jobs.job import ACTOR as JOB
+from actors.rights import behalf
+from actors.rights.behalf import PEERS_DO, VERBS, Act, acts, lacking
+from actors.rights.judging import is_free
+from actors.rights.rights import Rights
+from actors.routines.routine import ACTOR as ROUTINE
+from actors.workflow.workflow import ACTOR as WORKFLOW
 from messages import job, reservation, routine, run, workflow
 from messages.envelope import Address
 from messages.promotion import Begun, Facts

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from actors.actor import Actor, ById, Known
-from actors.grant import ACTOR as GRANT
-from actors.group import ACTOR as GROUP
-from actors.metadata_term import ACTOR as TERM
-from actors.perimeter import ACTOR as PERIMETER
-from actors.rights import DEPTH_MAX, Rights
-from actors.user import ACTOR as USER
-from actors.workflow import ACTOR as WORKFLOW
+from actors.rights.grant import ACTOR as GRANT
+from actors.rights.group import ACTOR as GROUP
+from actors.rights.metadata_term import ACTOR as TERM
+from actors.rights.perimeter import ACTOR as PERIMETER
+from actors.rights.rights import DEPTH_MAX, Rights
+from actors.rights.user import ACTOR as USER
+from actors.workflow.workflow import ACTOR as WORKFLOW
 from messages import grant, group, metadata_term, perimeter, user, workflow
 from tests.rights.made import grant as granted
 from tests.rights.made import group as grouped

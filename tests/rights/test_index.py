@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors import ACTORS
-from actors.rights import Rights
+from actors.rights.rights import Rights
 from messages import user
 from messages.base import encode
 from messages.envelope import ACTOR, Address, Envelope

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from actors.actor import Summary
-from actors.judging import Asked, forbidden
-from actors.rights import Rights
+from actors.rights.judging import Asked, forbidden
+from actors.rights.rights import Rights
 from messages import grant as grants
 from messages import perimeter as perimeters
 from messages.workflow import Fork, Save

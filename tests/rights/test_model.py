@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.actor import Summary
-from actors.rights import Rights
+from actors.rights.rights import Rights
 from tests.rights.made import KINDS, may, may_read, users
 
 USERS, GROUPS, PERIMETERS = ("a", "b"), ("g", "h", "i"), ("p", "q", "r")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from actors import ACTORS
-from actors.judging import NODE, NODE_READS, OPEN
+from actors.rights.judging import NODE, NODE_READS, OPEN
 from cli.matrix import INSIDE, NO, ROLES, YES, Row, markdown, rows
 from messages.base import tag
 from tests.docs.story import ROOT

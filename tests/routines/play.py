@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from actors import routine_graph
 from actors.actor import ById, Effect, Known, Need, Order, Rejected, Summary, Turn
 from actors.retention import DELETE
-from actors.routine_run import ACTOR
-from actors.routine_state import State
+from actors.routines import routine_graph
+from actors.routines.routine_run import ACTOR
+from actors.routines.routine_state import State
 from messages import job_run
 from messages import routine_run as said
 from messages.base import Alarm, Command, encode, tag

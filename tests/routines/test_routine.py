@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from actors.actor import ById, ByName, Known, Need, Order, Rejected, Summary, Turn
-from actors.job import ACTOR as JOB
-from actors.job import State as JobState
-from actors.routine import ACTOR
+from actors.jobs.job import ACTOR as JOB
+from actors.jobs.job import State as JobState
+from actors.routines.routine import ACTOR
 from messages import job, run
 from messages.envelope import ACTOR as INTERNAL
 from messages.envelope import OPERATOR, Address

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from actors import routine_graph
 from actors.actor import Order, Rejected
+from actors.routines import routine_graph
 from messages import job_run, run
 from messages import routine_run as said
 from messages.envelope import Address

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from actors.actor import ById, Order
-from actors.job_effects import there
-from actors.routine_run import ACTOR
+from actors.jobs.job_effects import there
+from actors.routines.routine_run import ACTOR
 from messages import job_run, run
 from messages import routine_run as said
 from messages.base import Alarm

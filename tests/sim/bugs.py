@@ -17,10 +17,13 @@ import node.relay
 import store.store
 import store.write
 import tests.sim.node
-from actors import ACTORS, book, gateway, holding, orders, posting
+from actors import ACTORS
 from actors.actor import Actor, Order, Turn
-from actors.graph import booking_of
-from actors.plans import Plans
+from actors.booking import book, holding, posting
+from actors.execution.graph import booking_of
+from actors.peers import gateway
+from actors.workflow import orders
+from actors.workflow.plans import Plans
 from bus.publisher import PublishFailed
 from messages import copy_events
 from messages.base import encode

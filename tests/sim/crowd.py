@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from actors.table import Table
+from actors.ephemeral.table import Table
 from node.trail import TASK
 from tests.sim import hands
 from tests.sim.broker import Stream, Weather

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from actors import schedule, sharing
+from actors.sharing import sharing
+from actors.workflow import schedule
 from messages.base import encode
 from messages.envelope import instant
 from messages.states import ENDED, State

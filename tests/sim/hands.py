@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from actors.table import Job, Table
+from actors.ephemeral.table import Job, Table
 from messages.envelope import Address, Outcome
 from messages.ephemeral import Advance
 from node.workers.jobs import FilesJobs, Telling

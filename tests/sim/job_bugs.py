@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors import job_effects, job_run, job_taking
-from actors.job_state import State
+from actors.jobs import job_effects, job_run, job_taking
+from actors.jobs.job_state import State
 from messages import job_run as said
 from messages.envelope import Address
 from tests.sim import job_world

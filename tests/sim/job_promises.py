@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from actors.job_effects import there
+from actors.jobs.job_effects import there
 from tests.sim import invariants
 from tests.sim.seen import Seen, Sight, look, read
 

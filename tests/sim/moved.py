@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from actors.phased import ATTEMPTS_MAX
-from actors.repo_moves import FILES_FAILED
+from actors.ephemeral.phased import ATTEMPTS_MAX
+from actors.ephemeral.repo_moves import FILES_FAILED
 from node.live import decode_event
 from tests.sim import invariants
 from tests.sim.script import CODES, FREEZE, REGISTRY, REPO, UNFREEZE, Script

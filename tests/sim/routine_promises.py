@@ -8,9 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Actor
-from actors.job_run import ACTOR as JOB_RUN
-from actors.routine_graph import needed, order
-from actors.routine_run import ACTOR
+from actors.jobs.job_run import ACTOR as JOB_RUN
+from actors.routines.routine_graph import needed, order
+from actors.routines.routine_run import ACTOR
 from messages import job_run
 from messages import routine_run as said
 

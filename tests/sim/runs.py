@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from actors import ACTORS, versions
+from actors import ACTORS
+from actors.workflow import versions
 from bus.publisher import Outbound
 from messages import run, subjects
 from messages.base import encode

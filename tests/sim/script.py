@@ -8,8 +8,8 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from actors.repo_moves import FILES_FAILED, REGISTRY_REFUSED, REPO_REFUSED
-from actors.table import EXPIRED
+from actors.ephemeral.repo_moves import FILES_FAILED, REGISTRY_REFUSED, REPO_REFUSED
+from actors.ephemeral.table import EXPIRED
 from messages.envelope import Address
 
 REGISTRY, REPO = "archive", "climate"

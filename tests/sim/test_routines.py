@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors import routine_going, routine_run
+from actors.routines import routine_going, routine_run
 from tests.sim.report import first_failure
 from tests.sim.routines import play
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors import ephemeral, tiers
 from actors.actor import Actor, no_needs, no_pointers
-from actors.table import Job, Plan, Say
+from actors.ephemeral import ephemeral, tiers
+from actors.ephemeral.table import Job, Plan, Say
 from messages import workflow_index
 from messages.tiers import Abort, Begin
 from node.workers.runner import Runner

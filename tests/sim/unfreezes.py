@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from actors import freeze_repo, registry, repo, unfreeze_repo, workflow_index
 from actors.actor import Actor
-from actors.table import Table
+from actors.ephemeral import freeze_repo, registry, repo, unfreeze_repo, workflow_index
+from actors.ephemeral.table import Table
 from bus.publisher import Outbound
 from messages import subjects
 from messages.base import encode

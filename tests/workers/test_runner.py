@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors import unfreeze_repo
+from actors.ephemeral import unfreeze_repo
 from messages.envelope import Address, Outcome
 from messages.ephemeral import Advance
 from node.workers.runner import Runner, Work

@@ -1,0 +1,1 @@
+"""The bookings of a compute resource, and the time that runs and partners reserve there."""

@@ -1,0 +1,1 @@
+"""Environments, what belongs to them, and the way from one to the next."""

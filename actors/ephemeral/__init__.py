@@ -1,0 +1,1 @@
+"""Ephemeral workflows: the kit they are made with, each of them, registries and repositories."""

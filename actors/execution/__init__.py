@@ -1,0 +1,1 @@
+"""One execution of a workflow, and the run of its definition."""

@@ -1,0 +1,1 @@
+"""Executables, commands, jobs, and the runs of jobs."""

@@ -1,0 +1,1 @@
+"""Who may do what: users, groups, perimeters, grants and terms of metadata."""

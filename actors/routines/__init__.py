@@ -1,0 +1,1 @@
+"""Routines of jobs, and their runs."""

@@ -1,0 +1,1 @@
+"""Workspaces, and those that are shared with peers."""

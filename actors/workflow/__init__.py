@@ -1,0 +1,1 @@
+"""A workflow: its definition, versions and triggers, its plan, and its starts."""
