@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple
 
-from messages.envelope import Envelope
+from messages.envelope import ACTOR, Envelope
 from node.examining import EXAMINED_AT_ONCE, Examiner
 from node.handle import Result
 from node.live import Key
@@ -34,26 +33,40 @@ class Item(NamedTuple):
         return self.envelope.to.kind, self.envelope.to.id
 
 
+class Waiting(NamedTuple):
+    """A message that waits, and those before it that it must not overtake."""
+
+    item: Item
+    before: tuple[asyncio.Event, ...]
+    is_in: asyncio.Event
+
+
 class Screening:
-    """Keeps the order of each entity; who is not held up here never waits."""
+    """Keeps the order of each entity, and of what one sender says durably of a kind; nobody else waits."""
 
     def __init__(self, examiner: Examiner) -> None:
         self._examiner = examiner
-        self._held: dict[Key, deque[Item]] = {}
-        """By entity, in the order of coming; the first one is to be looked at."""
-        self._turns: asyncio.Queue[Key] = asyncio.Queue()
-        self.count = 0
+        self._gate = asyncio.Semaphore(EXAMINED_AT_ONCE)
+        self._last: dict[Hashable, asyncio.Event] = {}
+        """By lane, when the last one that waits in it is let in."""
+        self._held: dict[int, Item] = {}
+        self._turns: asyncio.Queue[Waiting] = asyncio.Queue()
+
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._held)
 
     def holds(self, item: Item) -> bool:
         """Say whether a message has to wait, and let it."""
-        behind = self._held.get(item.key) if self._held else None
-        if behind is None:
-            if not self._wants(item):
-                return False
-            behind = self._held[item.key] = deque()
-            self._turns.put_nowait(item.key)
-        behind.append(item)
-        self.count += 1
+        lanes = _lanes(item)
+        before = tuple(self._last[lane] for lane in lanes if lane in self._last)
+        if not before and not self._wants(item):
+            return False
+        waiting = Waiting(item, before, asyncio.Event())
+        self._last |= dict.fromkeys(lanes, waiting.is_in)
+        self._held[id(waiting.is_in)] = item
+        self._turns.put_nowait(waiting)
         return True
 
     async def run(self, let_in: Callable[[Item], None]) -> None:
@@ -61,33 +74,37 @@ class Screening:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._examiner.keep())
             group.create_task(self._say_working())
-            for _ in range(EXAMINED_AT_ONCE):
-                group.create_task(self._look(let_in))
+            while True:
+                group.create_task(self._pass(await self._turns.get(), let_in))
 
-    async def _look(self, let_in: Callable[[Item], None]) -> None:
-        while True:
-            key = await self._turns.get()
-            behind = self._held[key]
-            envelope = await self._examiner.examined(behind[0].envelope)
-            let_in(self._next(behind)._replace(envelope=envelope))
-            while behind and not self._wants(behind[0]):
-                let_in(self._next(behind))
-            if behind:
-                self._turns.put_nowait(key)  # others go first
-            else:
-                del self._held[key]
+    async def _pass(self, waiting: Waiting, let_in: Callable[[Item], None]) -> None:
+        for one in waiting.before:
+            await one.wait()
+        item = waiting.item
+        if self._wants(item):
+            async with self._gate:
+                item = item._replace(envelope=await self._examiner.examined(item.envelope))
+        let_in(item)
+        waiting.is_in.set()
+        del self._held[id(waiting.is_in)]
+        for lane in _lanes(item):
+            if self._last[lane] is waiting.is_in:
+                del self._last[lane]
 
     def _wants(self, item: Item) -> bool:
         said = item.envelope
         return said.fault is None and self._examiner.wants(said.to.kind, said.verb, said.body)
 
-    def _next(self, behind: deque[Item]) -> Item:
-        self.count -= 1
-        return behind.popleft()
-
     async def _say_working(self) -> None:
         while True:
             await asyncio.sleep(WORKING_SECONDS)
-            for item in [one for behind in self._held.values() for one in behind]:
+            for item in list(self._held.values()):
                 if item.working is not None:
                     await item.working()
+
+
+def _lanes(item: Item) -> list[Hashable]:
+    """Return in what orders it is: of its entity, and of its sender when that waits for no answer."""
+    said = item.envelope
+    is_in_a_row = item.working is not None and said.sender != ACTOR
+    return [item.key, *([("of", said.to.kind, said.sender, said.proof)] if is_in_a_row else [])]

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,8 @@ async def test_a_user_is_taken_as_long_as_the_keeper_of_its_job_lives(tmp_path: 
         worker.kill()
         await worker.wait()
         for pid in descendants(keeper):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one takes another along
+                os.kill(pid, signal.SIGKILL)
         await until(lambda: not processes_of(user))
         is_taken = _is_taken(user)
     finally:

@@ -35,6 +35,8 @@ WRONG = [
 FAULTS = ["/definition/do/0/one/set/a", "/definition/do/1/two/set/c", "/definition/do/1/two/if"]
 RIGHT = [{"one": {"set": {"a": "${ .x | map(. + 1) }"}}}]
 HOSTILE = 20
+DURABLE = 5
+"""Each fifth is; the sender of these waits for none, and they are looked at one after the other."""
 HEAVY = [f"{n} + " + '"' + r"\(.)" * 11_500 + '"' for n in range(2)]
 """Take more time to be read than there is."""
 PROBE_SECONDS = 0.005
@@ -154,6 +156,19 @@ async def test_the_commands_of_an_entity_stay_in_their_order(node: Operator) -> 
     assert told == [f"{length} {number}" for number in range(20) for length in ("long", "short")], last
 
 
+async def test_what_one_sender_says_durably_of_workflows_stays_in_its_order(node: Operator) -> None:
+    said = []
+    for number in range(20):
+        do = [{"one": {"set": {"a": f"${{ .x | map(. + {number}) }}"}}}]
+        await send(node, f"long{number}", "save", **saved(do) | {"name": f"Long {number}"})
+        await send(node, f"short{number}", "save", name=f"Short {number}")
+        said += [f"long{number}", f"short{number}"]
+
+    await node.event("workflow.saved", said[-1])
+    told = [one.subject.split(".")[4] for one in node.heard if one.subject.endswith(".saved")]
+    assert [id for id in told if id in said] == said
+
+
 async def test_a_definition_that_stays_what_it_is_costs_nothing(tmp_path: Path) -> None:
     other = [{"one": {"set": {"a": "${ .x | map(. + 2) }"}}}]
     async with one_node(tmp_path / "lab", "lab") as node:
@@ -262,7 +277,7 @@ async def test_hostile_expressions_at_save_hold_up_nobody(node: Operator) -> Non
 
     async def attack(number: int, id: str) -> None:
         body = {**bodies[id], "name": id}
-        if number % 2:
+        if number % DURABLE == 1:
             await send(node, id, "save", **body)
             told = await node.until(lambda one: f".evt.workflow.{id}." in one.subject)
             ended[id] = told.subject.rpartition(".")[2]

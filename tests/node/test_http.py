@@ -269,7 +269,7 @@ async def test_routes_are_served_again_after_a_restart(tmp_path: Path) -> None:
 async def test_a_port_that_is_taken_is_told_and_the_node_ends(served: Served, tmp_path: Path) -> None:
     port = served.node.endpoint.http_url.rpartition(":")[2]
 
-    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="address already in use")):
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="--http .*address already in use")):
         async with one_node(tmp_path / "other", "other", http=port):
             pass
 
