@@ -15,12 +15,18 @@ from actors.flow.duration import after
 from actors.flow.fast import below
 from actors.flow.program import Program, Task
 
+DSL_RUN = "1.0."
+"""How the versions of the language begin that are run: patches mean the same."""
 LOG_ARGUMENTS = ("message", "level")
 
 
 def whole(program: Program) -> Iterator[Wrong]:
     """Check what stands beside the tasks."""
     document = program.document
+    version = document["document"]["dsl"]
+    if not version.startswith(DSL_RUN):
+        told = f"version {version} of the language is not run here; write 1.0.3, or another 1.0"
+        yield Wrong("/document/dsl", told)
     if "schedule" in document:
         yield _no("/schedule", "schedule")
     for name in ("extensions", "catalogs"):

@@ -125,3 +125,18 @@ def test_a_definition_is_not_too_large() -> None:
 def test_a_definition_has_not_too_many_tasks() -> None:
     assert check(document(*({"wait": "PT1S"} for _ in range(TASKS_MAX)))) == []
     assert "501 tasks" in check(document(*({"wait": "PT1S"} for _ in range(TASKS_MAX + 1))))[0].detail
+
+
+@pytest.mark.parametrize("dsl", ["1.0.0", "1.0.3"])
+def test_a_patch_of_the_language_is_run(dsl: str) -> None:
+    assert check(parse(HEAD.replace("1.0.3", dsl) + "do: [{a: {set: {x: 1}}}]")[0]) == []
+
+
+@pytest.mark.parametrize("dsl", ["0.9.0", "1.1.0", "1.10.3", "9.0.3"])
+def test_another_version_of_the_language_is_refused(dsl: str) -> None:
+    (told,) = check(parse(HEAD.replace("1.0.3", dsl) + "do: [{a: {set: {x: 1}}}]")[0])
+
+    assert (told.at, f"version {dsl} of the language is not run here" in told.detail) == (
+        "/document/dsl",
+        True,
+    )
