@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.nodes import Operator, one_node
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SLEEP = "import time; time.sleep(600)"
+STEPS = 3
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -77,15 +79,26 @@ async def test_a_failure_is_told_with_the_step_and_the_last_line(lab: Operator, 
 
 
 async def test_a_step_is_tried_again_until_it_goes_well(lab: Operator, python: str) -> None:
-    # the run of a job has nothing to remember an earlier one by, but what it is called with
-    flaky = await job(lab, python, "import os, sys; sys.exit(int(os.environ['COVEY_KEY'], 16) % 2)")
+    # the run of a job has nothing to remember an earlier one by, so it asks
+    codes = iter([b"1"] * STEPS + [b"0"] * STEPS)
 
-    told = await over(
-        lab, await begun(lab, *({"job": flaky, "mode": "conc", "retries": 20} for _ in range(3)))
-    )
+    async def tell(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(next(codes))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(tell, "127.0.0.1", 0) as server:
+        where = server.sockets[0].getsockname()
+        flaky = await job(
+            lab, python, f"import socket, sys; sys.exit(int(socket.create_connection({where}).recv(1)))"
+        )
+        told = await over(
+            lab, await begun(lab, *({"job": flaky, "mode": "conc", "retries": STEPS} for _ in range(STEPS)))
+        )
 
     assert told["status"] == "success"
-    assert all(step["attempt"] >= 1 for step in told["steps"])
+    assert next(codes, None) is None
+    assert sum(step["attempt"] for step in told["steps"]) == 2 * STEPS
 
 
 async def test_a_cancelled_routine_kills_what_runs(lab: Operator, python: str) -> None:
