@@ -53,8 +53,20 @@ class Reader(Client):
         if not self.is_connected:
             # the library would write what is left to the connection that was lost, and fail half closed
             self._pending, self._pending_data_size = [], 0
-        await super()._close(status, do_cbs)
+        try:
+            await super()._close(status, do_cbs)
+        except asyncio.CancelledError:
+            closing = asyncio.current_task()
+            if closing is None or closing.cancelling():
+                raise
+            # the library has cancelled its attempt to reconnect, and with it the end that both waited for
+            await self._tell_closed(do_cbs=do_cbs)
         reconnecting = self._reconnection_task
         # the library cancels it once, and it may lose that: it would try to connect for ever
         if reconnecting is not None and reconnecting is not asyncio.current_task():
             await end([reconnecting])
+
+    async def _tell_closed(self, *, do_cbs: bool) -> None:
+        for tell in (self._disconnected_cb, self._closed_cb):
+            if do_cbs and tell is not None:
+                await tell()

@@ -28,6 +28,11 @@ class Gate:
         for client in list(self._inside):
             await _refuse(client)
 
+    def hang_up(self) -> None:
+        """Hang up on all who are inside, without a word."""
+        for client in list(self._inside):
+            client.close()
+
     async def pass_on(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.came += 1

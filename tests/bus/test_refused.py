@@ -12,6 +12,7 @@ from bus.client import REFUSALS_BELIEVED
 from bus.connection import connect
 from bus.consumer import Delivery
 from bus.link import Link
+from bus.reader import Reader
 from bus.streams import out_settings
 from tests.bus.gate import Gate, gate
 from tests.bus.heard import SECONDS, Ear
@@ -113,3 +114,35 @@ async def test_a_link_goes_on_that_is_thrown_out_while_it_asks_for_the_first_tim
             assert (await ear.count(1))[0].sequence == 1
 
     assert door.refuse_after_pong == 0
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_connection_is_closed_while_it_notes_that_the_server_has_hung_up(
+    nats_server: Embedded, before: tuple[Gate, str], turns: int
+) -> None:
+    door, url = before
+    closing: list[asyncio.Task[None]] = []
+
+    async def close() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await client.close()
+
+    client = Reader()
+
+    async def errored(_error: Exception) -> None:
+        closing.append(asyncio.create_task(close()))
+
+    is_closed = asyncio.Event()
+
+    async def closed() -> None:
+        is_closed.set()
+
+    seed = str(nats_server.node.seed_path)
+    await client.connect(url, nkeys_seed=seed, error_cb=errored, closed_cb=closed)
+    door.hang_up()
+
+    async with asyncio.timeout(SECONDS):
+        await is_closed.wait()
+        await closing[0]
+    assert not closing[0].cancelled()
