@@ -8,12 +8,15 @@ import pytest
 
 from actors.actor import Actor, ById, Known
 from actors.rights.grant import ACTOR as GRANT
+from actors.rights.grant import NODE_ACTIONS
 from actors.rights.group import ACTOR as GROUP
+from actors.rights.judging import NODE, OPEN
 from actors.rights.metadata_term import ACTOR as TERM
 from actors.rights.perimeter import ACTOR as PERIMETER
 from actors.rights.rights import DEPTH_MAX, Rights
 from actors.rights.user import ACTOR as USER
 from actors.workflow.workflow import ACTOR as WORKFLOW
+from cli.matrix import rows
 from messages import grant, group, metadata_term, perimeter, user, workflow
 from tests.rights.made import grant as granted
 from tests.rights.made import group as grouped
@@ -162,6 +165,33 @@ def test_a_grant_is_to_somebody_and_about_something_that_there_is(to: str, place
     result = when(given(GRANT), grant.Save(to=to, perimeter=place, actions=("read",)))
 
     assert (result.refusal.code if result.refusal else "") == code
+
+
+def granting(*actions: str) -> str:
+    """Return why a grant of these actions is refused, with the place."""
+    no = when(given(GRANT), grant.Save(to="user/bob", perimeter="lab", actions=actions)).refusal
+    return f"{no.code} {no.at} {no.detail}" if no else ""
+
+
+def test_every_action_of_the_table_can_be_given_alone_and_of_its_kind() -> None:
+    found = {(row.kind, row.action) for row in rows() if row.action and row.verb not in OPEN}
+
+    assert [one for kind, action in found for one in (action, f"{kind}.{action}") if granting(one)] == []
+    assert {action for kind, action in found if kind == NODE} == NODE_ACTIONS | {"read"}
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("reed", "unknown_action /actions/1 there is no action reed; did you mean read?"),
+        ("workflow.lunch", "unknown_action /actions/1 workflow has no action lunch; did you mean launch?"),
+        ("unicorn.save", "unknown_action /actions/1 there is no kind unicorn"),
+        ("execution.plan", "unknown_action /actions/1 execution has no action plan; "),
+        ("zzz", "unknown_action /actions/1 there is no action zzz; there are "),
+    ],
+)
+def test_an_action_that_nothing_knows_is_refused_with_its_place(action: str, told: str) -> None:
+    assert granting("read", action).startswith(told)
 
 
 @pytest.mark.parametrize(
